@@ -1,0 +1,56 @@
+"""The rows that every benchmark prints and writes."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+
+@dataclass
+class Row:
+    """One measured figure beside its alternatives, taken in the same run.
+
+    Attributes:
+        on: The data or situation.
+        figure: What was measured (``word recall``, ``CER``, …).
+        ours: vlkit's figure.
+        alternatives: Name → the same figure of something else.
+        wanted: The goal, in words.
+        reached: Whether ``ours`` meets it; None where there is no goal.
+        detail: Anything else worth keeping in the JSON (counts, intervals, settings).
+    """
+
+    on: str
+    figure: str
+    ours: float
+    alternatives: dict[str, float] = field(default_factory=dict)
+    wanted: str = ""
+    reached: bool | None = None
+    detail: dict[str, object] = field(default_factory=dict)
+
+
+def show(rows: list[Row]) -> None:
+    """Print the rows as a Markdown table."""
+    print("| on | figure | vlkit | alternatives | wanted | reached |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        others = ", ".join(f"{name} {value:.4g}" for name, value in row.alternatives.items())
+        reached = {None: "", True: "yes", False: "no"}[row.reached]
+        print(f"| {row.on} | {row.figure} | {row.ours:.4g} | {others} | {row.wanted} | {reached} |")
+
+
+def write(rows: list[Row], path: Path) -> None:
+    """Write the rows with the command and the versions that gave them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    packages = ["vlkit", "rapidocr", "onnxruntime", "pypdfium2", "opencv-python-headless"]
+    result = {
+        "command": " ".join(["python", *sys.argv]),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+        "rows": [asdict(row) for row in rows],
+    }
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")

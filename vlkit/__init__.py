@@ -1,0 +1,3 @@
+"""vlkit reads documents, offline."""
+
+__version__ = "0.1.0"

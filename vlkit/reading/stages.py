@@ -1,0 +1,60 @@
+"""What a reading stage and a recognition engine are, and where they are found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Protocol, runtime_checkable
+
+from vlkit.document import Line, Page
+from vlkit.errors import UnknownName
+from vlkit.images import PageImage
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """One step of reading a page.
+
+    Between stages the page is upright: whoever runs them turns the picture as soon as a stage
+    sets ``page.rotation`` or ``page.skew``, and maps every box back to the page as given at
+    the end. A stage returns the page that it was given, changed, or a new one.
+    """
+
+    name: str
+    version: str
+
+    def __call__(self, image: PageImage, page: Page) -> Page: ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Finds and reads the text of an upright page.
+
+    Attributes:
+        name, version: Written into every word's ``source``.
+    """
+
+    name: str
+    version: str
+
+    def languages(self) -> frozenset[str]:
+        """Codes that can be read here and now, as Tesseract spells them (``eng``, ``kor``)."""
+        ...
+
+    def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
+        """Lines in page coordinates, with words, quads and calibrated confidence, top to bottom.
+
+        Raises:
+            EngineError: The engine failed on this page.
+            MissingDependency: A program, package or language data file is missing.
+        """
+        ...
+
+
+def load_engine(name: str) -> Engine:
+    """The engine of that name, from the entry points ``vlkit.engines``."""
+    found = entry_points(group="vlkit.engines")
+    if name not in found.names:
+        raise UnknownName("engine", name, found.names)
+    engine: Engine = found[name].load()()
+    return engine
