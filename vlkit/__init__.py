@@ -1,3 +1,60 @@
-"""vlkit reads documents, offline."""
+"""vlkit reads documents, offline.
+
+>>> document = vlkit.read("scan.pdf", lang="kor+eng")
+>>> document.to_markdown()
+>>> document.pages[0].words[0].quad
+>>> document.save("scan.hocr")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vlkit.document import Block, Cell, Document, Figure, Line, Page, Table, Word
+    from vlkit.errors import VlkitError
+    from vlkit.reading.batch import read_many
+    from vlkit.reading.read import read
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Block",
+    "Cell",
+    "Document",
+    "Figure",
+    "Line",
+    "Page",
+    "Table",
+    "VlkitError",
+    "Word",
+    "__version__",
+    "read",
+    "read_many",
+]
+
+_HOMES = {
+    "Block": "vlkit.document",
+    "Cell": "vlkit.document",
+    "Document": "vlkit.document",
+    "Figure": "vlkit.document",
+    "Line": "vlkit.document",
+    "Page": "vlkit.document",
+    "Table": "vlkit.document",
+    "VlkitError": "vlkit.errors",
+    "Word": "vlkit.document",
+    "read": "vlkit.reading.read",
+    "read_many": "vlkit.reading.batch",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Names load when they are used, so that `import vlkit` costs next to nothing.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vlkit' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

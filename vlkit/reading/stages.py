@@ -58,3 +58,12 @@ def load_engine(name: str) -> Engine:
         raise UnknownName("engine", name, found.names)
     engine: Engine = found[name].load()()
     return engine
+
+
+def load_stage(name: str) -> Stage:
+    """The stage of that name, from the entry points ``vlkit.stages``."""
+    found = entry_points(group="vlkit.stages")
+    if name not in found.names:
+        raise UnknownName("stage", name, [*found.names, "recognise"])
+    stage: Stage = found[name].load()()
+    return stage

@@ -1,0 +1,276 @@
+"""The command line: `vlkit --help`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from vlkit import __version__
+from vlkit.errors import OutputError, UnknownName, VlkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vlkit.document import Document
+    from vlkit.reading.batch import Result
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Read documents, offline.",
+)
+
+ALL_DONE, NONE_DONE, SOME_DONE = 0, 1, 3
+
+
+def main() -> None:
+    """The entry point: one line and exit code 1 for what the user can mend, no traceback."""
+    try:
+        app()
+    except VlkitError as error:
+        _complain(error)
+        sys.exit(NONE_DONE)
+
+
+@app.command()
+def read(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Pictures, PDFs, folders or globs. None reads the sample page that vlkit brings.",
+        ),
+    ] = None,
+    to: Annotated[
+        str, typer.Option(help="Formats, comma-separated: md,json,html,csv,hocr,alto,page,pdf.")
+    ] = "md",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the results; a stopped run goes on where it stopped. "
+            "Without it, text is printed."
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="auto, rapidocr, tesseract, pdf-text, or an installed plugin's.")
+    ] = "auto",
+    lang: Annotated[str, typer.Option(help="Languages as Tesseract spells them.")] = "eng",
+    pages: Annotated[str | None, typer.Option(help="Pages, from 1: 1-4,7,9-")] = None,
+    password: Annotated[str | None, typer.Option(help="Opens an encrypted PDF.")] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also draw what was found on each page, as PNG.")
+    ] = False,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let PATH be an http(s) address.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one for each core if not given.")
+    ] = None,
+) -> None:
+    """Read pictures and PDFs: text, tables and layout, in reading order.
+
+    Exit code 0: everything was read; 3: some files or pages were not; 1: nothing was.
+    """
+    from vlkit.reading.batch import read_many
+    from vlkit.reading.output import Output
+    from vlkit.reading.read import ReadOptions
+    from vlkit.sources import expand
+
+    formats = [form.strip() for form in to.split(",") if form.strip()]
+    _check_formats(formats, output, overlay)
+    options = ReadOptions(
+        engine=engine, lang=lang, pages=pages, password=password, allow_remote=allow_remote
+    )
+    target = Output(output, formats, overlay) if output else None
+    with _Progress() as progress:
+        inputs = progress.keep_usable(expand(paths or [_sample()], allow_remote=allow_remote))
+        results = read_many(
+            inputs,
+            options=options,
+            output=target,
+            workers=workers,
+            on_pages=progress.expect,
+            on_page=progress.advance,
+        )
+        for result in results:
+            progress.report(result)
+            if result.document and not target:
+                _print(result.document, formats[0])
+    raise typer.Exit(progress.exit_code)
+
+
+@app.command("eval")
+def evaluate_task(
+    task: Annotated[str, typer.Argument(help="reading, reading-order, layout, tables or parse.")],
+    model: Annotated[
+        str, typer.Argument(help="An engine's name; for parse a folder of .md or .json files.")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder of pages and their truth.")],
+    split: Annotated[
+        str | None, typer.Option(help="NAME of DATA/NAME.txt, with one item a line.")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="Languages as Tesseract spells them.")] = "eng",
+    json: Annotated[Path | None, typer.Option(help="Also write the result as JSON.")] = None,
+) -> None:
+    """Measure reading, layout, tables, or anyone's Markdown and JSON, on your own data.
+
+    Metrics. reading: word_recall, word_precision, detection_recall, detection_precision, cer,
+    wer, ece, seconds_per_page. reading-order: relation_f1. layout: f1.<class>, macro_f1.
+    tables: teds, teds_s. parse: edit_distance, teds, teds_s, order.
+    """
+    from vlkit.reading.evaluate import evaluate
+
+    with _Progress() as progress:
+        result = evaluate(
+            task,
+            model,
+            data,
+            split=split,
+            lang=lang,
+            on_total=progress.expect,
+            on_item=progress.advance,
+        )
+    for name, value in result.metrics.items():
+        typer.echo(f"{name:24} {value:.4f}")
+    typer.echo("  ".join(f"{name} {count}" for name, count in result.counts.items()))
+    if json:
+        from vlkit.files import write_atomically
+
+        write_atomically(json, (result.model_dump_json(indent=1) + "\n").encode())
+
+
+@app.command()
+def doctor() -> None:
+    """Show which engines and languages work here, and what to install for the rest."""
+    from rich.console import Console
+
+    from vlkit.doctor import examine
+
+    console = Console(highlight=False)
+    console.print(f"vlkit {__version__}")
+    for finding in examine():
+        mark = "[green]works[/]  " if finding.works else "[yellow]missing[/]"
+        console.print(f"{mark} {finding.what}: {finding.detail}")
+        if finding.remedy:
+            console.print(f"        {finding.remedy}")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> None:
+    from vlkit.document import export_formats
+
+    known = export_formats()
+    for form in formats:
+        if form not in known:
+            raise UnknownName("format", form, known)
+    if output:
+        return
+    if len(formats) != 1 or overlay or formats == ["pdf"]:
+        raise OutputError(
+            "several formats, a PDF or an overlay can't be printed",
+            remedy="Name a folder for them with --output",
+        )
+
+
+def _sample() -> str:
+    from vlkit.data.samples import SAMPLE
+
+    typer.echo("No path given: reading the sample page.", err=True)
+    return str(SAMPLE)
+
+
+def _print(document: Document, form: str) -> None:
+    text = document.export(form)
+    assert isinstance(text, str)
+    typer.echo(text.rstrip("\n"))
+
+
+def _complain(error: VlkitError) -> None:
+    typer.echo(f"{typer.style('error', fg='red')}: {error}", err=True)
+
+
+class _Progress:
+    """A bar of pages on stderr, errors above it as they come, and the exit code at the end."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        self.done = self.failed = 0
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            "[progress.description]{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task("pages", total=None)
+        self._total = 0
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    @property
+    def exit_code(self) -> int:
+        if not self.failed:
+            return ALL_DONE
+        return SOME_DONE if self.done else NONE_DONE
+
+    def keep_usable(self, found: Iterable[str | VlkitError]) -> list[str]:
+        """Report the inputs that can't be used; give the others."""
+        usable = []
+        for item in found:
+            if isinstance(item, VlkitError):
+                self.complain(item)
+            else:
+                usable.append(item)
+        return usable
+
+    def expect(self, name: str, pages: int) -> None:
+        self._total += pages
+        self._bar.update(self._task, total=self._total, description=escape(Path(name).name))
+
+    def advance(self, name: str) -> None:
+        self._bar.advance(self._task)
+
+    def complain(self, error: VlkitError) -> None:
+        self.failed += 1
+        self.console.print(f"[red]error[/]: {escape(str(error))}")
+
+    def report(self, result: Result) -> None:
+        """Say what became of a file: its errors, or where its results are."""
+        if result.error:
+            self.complain(result.error)
+            return
+        failed = [page for page in result.document.pages if page.error] if result.document else []
+        for page in failed:
+            assert page.error
+            where = f"{result.path}, page {page.number}"
+            text = f"{where}: {page.error.problem}. {page.error.remedy}"
+            self.console.print(f"[red]error[/]: {escape(text)}")
+        self.failed += bool(failed)
+        self.done += not result.document or len(failed) < len(result.document.pages)
+        state = "done before" if result.skipped else "→"
+        if result.written:
+            self.console.print(escape(f"{result.path} {state} {', '.join(result.written)}"))

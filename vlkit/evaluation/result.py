@@ -1,0 +1,40 @@
+"""The one JSON that `vlkit eval`, benchmarks and cards use."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from pydantic import BaseModel, ConfigDict
+
+VERSIONED = ("vlkit", "numpy", "onnxruntime", "opencv-python-headless", "pypdfium2", "rapidocr")
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that figures depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+
+
+class EvalResult(BaseModel):
+    """Figures of one task on one set.
+
+    Attributes:
+        task: ``reading``, ``reading-order``, ``layout``, ``tables`` or ``parse``.
+        model: What was measured: an engine, or a folder of predictions.
+        data: Name of the data's folder.
+        split: Name of the split file; None for everything in the folder.
+        counts: How much was measured (pages, words, …).
+        metrics: Figures by their fixed names, as `vlkit eval --help` lists them.
+        command: What to type to get them again.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str
+    model: str
+    data: str
+    split: str | None = None
+    counts: dict[str, int]
+    metrics: dict[str, float]
+    command: str
+    versions: dict[str, str]

@@ -1,0 +1,207 @@
+"""Reading thousands of files: pages side by side, resumable, each failure on its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlkit.document import Document, Page
+from vlkit.errors import EngineError, VlkitError
+from vlkit.layout.finish import finish
+from vlkit.reading.output import Journal, Output, output_names, write_outputs
+from vlkit.reading.pipeline import failed_page
+from vlkit.reading.pool import Pool, Task
+from vlkit.reading.read import Reader, ReadOptions
+from vlkit.sources import Source, open_source
+
+PAGES_PER_TASK = 4
+"""Few enough to share one file's pages among processes, enough to open it seldom."""
+FILES_UNDER_WAY = 4
+"""Per worker, so that thousands of files don't wait in memory for their last page."""
+
+
+@dataclass
+class Result:
+    """What became of one input.
+
+    Attributes:
+        path: The input as it was given.
+        document: What was read; None where it failed, or was done by an earlier run.
+        error: Why the whole input failed.
+        written: The files that hold the result.
+        skipped: Done by an earlier run with the same options.
+    """
+
+    path: str
+    document: Document | None = None
+    error: VlkitError | None = None
+    written: list[str] = field(default_factory=list)
+    skipped: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page was read."""
+        failed = self.document and any(page.error for page in self.document.pages)
+        return not self.error and not failed
+
+
+def read_many(
+    paths: Sequence[str | Path],
+    *,
+    options: ReadOptions | None = None,
+    output: Output | None = None,
+    workers: int | None = None,
+    on_pages: Callable[[str, int], None] | None = None,
+    on_page: Callable[[str], None] | None = None,
+) -> Iterator[Result]:
+    """Read files, pages of all of them side by side; results come as they are done.
+
+    Args:
+        paths: Files; for folders and globs see ``vlkit.sources.expand``.
+        options: How to read.
+        output: Where to write; None writes nothing.
+        workers: Processes; None takes one for each core, 1 reads in this process.
+        on_pages: Called with a path and its number of pages, once that is known.
+        on_page: Called with a path for every page that is done.
+
+    Raises:
+        UnknownName, MissingDependency: The options name what does not exist here.
+        OutputError: The output folder can't be written.
+    """
+    options = options or ReadOptions()
+    Reader(options)  # what is wrong with the options is wrong for every file: say so once, now
+    names = [str(path) for path in paths]
+    journal = Journal(output, options) if output else None
+    todo = []
+    for name in names:
+        if journal and (written := journal.done(name)):
+            yield Result(name, written=written, skipped=True)
+        else:
+            todo.append(name)
+    workers = min(workers or os.cpu_count() or 1, max(1, len(todo) * PAGES_PER_TASK))
+    batch = _Batch(options, output, output_names(names), on_pages, on_page)
+    for result in batch.run(todo, workers):
+        if journal and result.document and result.complete:
+            journal.add(result.path, result.written)
+        yield result
+
+
+class _Batch:
+    """Hands out the work: count a file's pages, read them a few at a time, put them together."""
+
+    def __init__(
+        self,
+        options: ReadOptions,
+        output: Output | None,
+        stems: dict[str, str],
+        on_pages: Callable[[str, int], None] | None,
+        on_page: Callable[[str], None] | None,
+    ) -> None:
+        self.options, self.output, self.stems = options, output, stems
+        self.on_pages, self.on_page = on_pages, on_page
+        self.pages: dict[str, list[Page]] = {}
+        self.awaited: dict[str, int] = {}
+
+    def run(self, todo: list[str], workers: int) -> Iterator[Result]:
+        waiting = iter(todo)
+        with Pool(workers, _start_worker, (self.options, workers)) as pool:
+            under_way = 0
+            while True:
+                while under_way < FILES_UNDER_WAY * workers and (name := next(waiting, None)):
+                    pool.submit(Task(("count", name), _count_pages, (name, self.options)))
+                    under_way += 1
+                if not under_way:
+                    return
+                for task, value in pool.take():
+                    assert isinstance(task.key, tuple)
+                    step, name = task.key
+                    if result := self._advance(pool, step, name, task.arguments, value):
+                        under_way -= 1
+                        yield result
+
+    def _advance(
+        self, pool: Pool, step: str, name: str, arguments: tuple[Any, ...], value: Any
+    ) -> Result | None:
+        """Take one task's result and submit what follows; gives the file's result at the end."""
+        if isinstance(value, BaseException):
+            error = _typed(value).at(file=name)
+            if step != "read":
+                return Result(name, error=error)
+            value = [failed_page(number, error) for number in arguments[1]]
+        if step == "write":
+            document, written = value
+            return Result(name, document, written=written)
+        if step == "count":
+            self._submit_pages(pool, name, value)
+            return None
+        self.pages[name] += value
+        self.awaited[name] -= 1
+        for _ in value:
+            if self.on_page:
+                self.on_page(name)
+        if not self.awaited[name]:
+            pages = sorted(self.pages.pop(name), key=lambda page: page.number)
+            job = (name, pages, self.output, self.stems[name])
+            pool.submit(Task(("write", name), _write, job))
+        return None
+
+    def _submit_pages(self, pool: Pool, name: str, numbers: list[int]) -> None:
+        if self.on_pages:
+            self.on_pages(name, len(numbers))
+        spans = [
+            numbers[start : start + PAGES_PER_TASK]
+            for start in range(0, len(numbers), PAGES_PER_TASK)
+        ]
+        self.pages[name], self.awaited[name] = [], len(spans)
+        for span in spans:
+            pool.submit(Task(("read", name), _read_pages, (name, span)))
+
+
+_reader: Reader | None = None
+"""A worker's own: engines are loaded once in each process."""
+
+
+def _start_worker(options: ReadOptions, threads: int) -> None:
+    global _reader
+    os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = str(threads)
+    _reader = Reader(options)
+
+
+def _open(name: str, options: ReadOptions, pages: str | None) -> Source:
+    return open_source(
+        name,
+        password=options.password,
+        pages=pages,
+        allow_remote=options.allow_remote,
+        limits=options.limits,
+    )
+
+
+def _count_pages(name: str, options: ReadOptions) -> list[int]:
+    with _open(name, options, options.pages) as source:
+        return source.numbers
+
+
+def _read_pages(name: str, numbers: list[int]) -> list[Page]:
+    assert _reader
+    with _open(name, _reader.options, ",".join(map(str, numbers))) as source:
+        return list(_reader.pages(source))
+
+
+def _write(
+    name: str, pages: list[Page], output: Output | None, stem: str
+) -> tuple[Document, list[str]]:
+    document = finish(Document(name=Path(name).name, pages=pages)).with_source(name)
+    return document, write_outputs(document, output, stem) if output else []
+
+
+def _typed(error: BaseException) -> VlkitError:
+    if isinstance(error, VlkitError):
+        return error
+    return EngineError(
+        f"reading stopped: {type(error).__name__}: {error}",
+        remedy="Please report it with the file",
+    )

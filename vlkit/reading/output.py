@@ -1,0 +1,146 @@
+"""Where a batch's results go, and what of it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from vlkit.document import Document
+from vlkit.errors import OutputError
+from vlkit.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and in which formats results are written.
+
+    Attributes:
+        folder: Made where it is missing. It keeps a journal of what is done, so that a run that
+            was stopped goes on where it stopped.
+        formats: Names of exports: ``md``, ``json``, ``hocr``, …
+        overlay: Whether to draw what was found over each page, as PNG.
+    """
+
+    folder: Path
+    formats: Sequence[str] = ("md",)
+    overlay: bool = False
+
+
+def output_names(inputs: Sequence[str]) -> dict[str, str]:
+    """Input → the name of its results without a suffix, below the output folder.
+
+    Folders that all inputs share are dropped and the others kept; two inputs that differ by
+    their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``).
+    """
+    paths = {name: Path(name.replace("://", "/")).absolute() for name in inputs}
+    parents = [path.parent.parts for path in paths.values()]
+    shared = 0
+    for level in zip(*parents, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    short = {name: Path(*path.parts[shared:]) for name, path in paths.items()}
+    stems = Counter(str(path.with_suffix("")) for path in short.values())
+    return {
+        name: str(path) if stems[str(path.with_suffix(""))] > 1 else str(path.with_suffix(""))
+        for name, path in short.items()
+    }
+
+
+def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
+    """Write every format, each whole or not at all; gives the paths written.
+
+    Raises:
+        OutputError: The folder can't be made or a file can't be written.
+    """
+    base = output.folder / stem
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder can't be made: {error.strerror}",
+            remedy="Choose another with --output",
+            file=base.parent,
+        ) from error
+    written = []
+    for form in output.formats:
+        path = base.with_name(f"{base.name}{SUFFIXES.get(form, '.' + form)}")
+        document.save(path)
+        written.append(str(path))
+    if output.overlay:
+        for page, picture in zip(document.pages, document.overlay(), strict=True):
+            path = base.with_name(f"{base.name}.p{page.number}.png")
+            encoded = BytesIO()
+            picture.save(encoded, "PNG")
+            write_atomically(path, encoded.getvalue())
+            written.append(str(path))
+    return written
+
+
+class Journal:
+    """A line of JSON for every input that is done, in the output folder.
+
+    An input is done when its size, its time and the options are those of the line, and the files
+    written are still there.
+    """
+
+    FILE = "vlkit-read.jsonl"
+
+    def __init__(self, output: Output, options: object) -> None:
+        self.path = output.folder / self.FILE
+        settings = repr((options, tuple(output.formats), output.overlay))
+        self._settings = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self._lines: dict[str, dict[str, object]] = {}
+        try:
+            output.folder.mkdir(parents=True, exist_ok=True)
+            text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        except OSError as error:
+            raise OutputError(
+                f"the output folder can't be used: {error.strerror}",
+                remedy="Choose another with --output",
+                file=output.folder,
+            ) from error
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # the line that was being written when the machine stopped
+                continue
+            self._lines[entry["input"]] = entry
+
+    def done(self, name: str) -> list[str]:
+        """The files that an earlier run wrote for this input; none if it is to be read."""
+        entry = self._lines.get(str(Path(name).absolute()))
+        if not entry or entry["state"] != self._state(name):
+            return []
+        written = entry["written"]
+        assert isinstance(written, list)
+        return written if all(Path(path).exists() for path in written) else []
+
+    def add(self, name: str, written: Sequence[str]) -> None:
+        """Note that an input is done."""
+        entry = {
+            "input": str(Path(name).absolute()),
+            "state": self._state(name),
+            "written": list(written),
+        }
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise OutputError(
+                f"the journal can't be written: {error.strerror}",
+                remedy="Make room, then run the same command again: it goes on from here",
+                file=self.path,
+            ) from error
+
+    def _state(self, name: str) -> str:
+        try:
+            found = Path(name).stat()
+        except OSError:  # an address, or gone by now
+            return self._settings
+        return f"{found.st_size} {found.st_mtime_ns} {self._settings}"

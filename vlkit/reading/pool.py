@@ -1,0 +1,111 @@
+"""A process pool that outlives its workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Hashable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from vlkit.errors import DamagedInput
+
+
+@dataclass(frozen=True)
+class Task:
+    """A call to make in a worker; ``key`` comes back with its result."""
+
+    key: Hashable
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+@dataclass
+class Pool:
+    """Runs tasks in processes; a task whose process dies costs that task and nothing else.
+
+    Native decoders can crash on hostile files, and the kernel kills what takes too much memory.
+    ``concurrent.futures`` then fails every task under way, so those are run again one at a time,
+    each in a process of its own, which tells the guilty one from its neighbours.
+
+    Attributes:
+        workers: Number of processes.
+        initializer: Called with ``arguments`` in each process as it starts.
+    """
+
+    workers: int
+    initializer: Callable[..., None]
+    arguments: tuple[Any, ...] = ()
+    _running: dict[Future[Any], Task] = field(default_factory=dict, init=False)
+    _executor: ProcessPoolExecutor | None = field(default=None, init=False)
+
+    def __enter__(self) -> Pool:
+        self._executor = self._start(self.workers)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._executor:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def __len__(self) -> int:
+        """Tasks submitted whose results were not taken yet."""
+        return len(self._running)
+
+    def submit(self, task: Task) -> None:
+        assert self._executor, "use the pool in a with statement"
+        try:
+            future = self._executor.submit(task.function, *task.arguments)
+        except BrokenProcessPool as error:
+            future = Future()
+            future.set_exception(error)
+        self._running[future] = task
+
+    def take(self) -> list[tuple[Task, Any]]:
+        """Wait for at least one task; give each finished one with its result or exception."""
+        finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        if any(isinstance(future.exception(), BrokenProcessPool) for future in finished):
+            return self._recover()
+        return [
+            (self._running.pop(future), future.exception() or future.result())
+            for future in finished
+        ]
+
+    def _recover(self) -> list[tuple[Task, Any]]:
+        assert self._executor
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        results = []
+        for future, task in self._running.items():
+            survived = future.done() and not future.cancelled() and not future.exception()
+            results.append((task, future.result() if survived else self._run_alone(task)))
+        self._running.clear()
+        self._executor = self._start(self.workers)
+        return results
+
+    def _run_alone(self, task: Task) -> Any:
+        with self._start(1) as executor:
+            try:
+                return executor.submit(task.function, *task.arguments).result()
+            except BrokenProcessPool:
+                return DamagedInput(
+                    "the process that read this died",
+                    remedy="The file crashes its decoder or needs more memory than there is; "
+                    "open it in another program and save it again",
+                )
+            except Exception as error:
+                return error
+
+    def _start(self, workers: int) -> ProcessPoolExecutor:
+        # Not forked: ONNX Runtime and pdfium hold threads and locks that a fork would copy.
+        return ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=self.initializer,
+            initargs=self.arguments,
+        )

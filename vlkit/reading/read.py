@@ -1,0 +1,144 @@
+"""Reading one source: ``vlkit.read``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from vlkit.document import Document, Page
+from vlkit.errors import VlkitError
+from vlkit.images import PageImage
+from vlkit.layout.finish import finish
+from vlkit.reading.pipeline import Pipeline, failed_page
+from vlkit.reading.recognise import Recognise, ocr_engine, parse_languages
+from vlkit.reading.stages import Engine, Stage, load_engine, load_stage
+from vlkit.reading.text_layer import judge
+from vlkit.sources import Limits, Readable, open_source
+
+DEFAULT_STAGES = ("orient", "deskew", "recognise", "layout")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read; the same for a page, a file and a thousand files.
+
+    Attributes:
+        engine: ``auto``, or the name of an engine: ``rapidocr``, ``tesseract``, ``pdf-text``, or
+            what an installed package adds. ``auto`` takes a PDF page's text layer where it is
+            sound, and else the first OCR engine that reads the languages.
+        lang: Languages as Tesseract spells them, joined by ``+``: ``eng``, ``kor+eng``.
+        pages: Which pages, from 1: ``"1-4,7,9-"``. None reads all.
+        password: Opens an encrypted PDF.
+        allow_remote: Whether a source may be an http(s) address.
+        stages: Names of stages in the order in which they run; ``recognise`` is the engine.
+        limits: How much of pixels, pages and bytes a source may take.
+    """
+
+    engine: str = "auto"
+    lang: str = "eng"
+    pages: str | None = None
+    password: str | None = None
+    allow_remote: bool = False
+    stages: Sequence[str] = DEFAULT_STAGES
+    limits: Limits = field(default_factory=Limits)
+
+
+def read(
+    source: Readable,
+    *,
+    engine: str = "auto",
+    lang: str = "eng",
+    pages: str | None = None,
+    password: str | None = None,
+    allow_remote: bool = False,
+    on_page: Callable[[Page], None] | None = None,
+) -> Document:
+    """Read a picture or PDF into a document.
+
+    Args:
+        source: A path, an address, bytes, a binary file, a PIL image or an array
+            ([H, W] or [H, W, 3 or 4]).
+        on_page: Called with every page as it is done, to show progress.
+        engine, lang, pages, password, allow_remote: See ``ReadOptions``.
+
+    Returns:
+        The document. A page that could not be read is there, with its ``error`` set.
+
+    Raises:
+        VlkitError: The source as a whole can't be read, or an engine, a language or a page
+            range that was asked for does not exist.
+    """
+    options = ReadOptions(
+        engine=engine, lang=lang, pages=pages, password=password, allow_remote=allow_remote
+    )
+    reader = Reader(options)
+    done = []
+    with open_source(
+        source,
+        password=password,
+        pages=pages,
+        allow_remote=allow_remote,
+        limits=options.limits,
+    ) as opened:
+        for page in reader.pages(opened):
+            done.append(page)
+            if on_page:
+                on_page(page)
+        name = opened.name
+    return finish(Document(name=name, pages=done)).with_source(source)
+
+
+class Reader:
+    """Reads pages with engines that are loaded once.
+
+    Raises:
+        UnknownName: An engine or stage of the options does not exist.
+        MissingDependency: Nothing here reads the languages of the options.
+    """
+
+    def __init__(self, options: ReadOptions) -> None:
+        self.options = options
+        self.languages = parse_languages(options.lang)
+        self.text_engine: Engine | None = None
+        if options.engine in ("auto", "pdf-text"):
+            # Its OCR engine is chosen on the first page that needs one: a PDF whose text layer
+            # is sound can be read in languages that no engine here knows.
+            self.text_engine = load_engine("pdf-text")
+        else:
+            _ = self.ocr
+
+    @cached_property
+    def ocr(self) -> Engine:
+        return ocr_engine(self.options.engine, self.languages)
+
+    @cached_property
+    def _other_stages(self) -> dict[str, Stage]:
+        return {name: load_stage(name) for name in self.options.stages if name != "recognise"}
+
+    def pages(self, images: Iterable[PageImage | VlkitError]) -> Iterable[Page]:
+        """Read each page; one that could not be opened becomes a page with an error."""
+        for number, image in enumerate(images, 1):
+            if isinstance(image, VlkitError):
+                yield failed_page(image.page or number, image)
+            else:
+                yield self.page(image)
+
+    def page(self, image: PageImage) -> Page:
+        engine = self._choose(image)
+        if engine is not self.text_engine:
+            # So that no later stage trusts a text layer that was found unsound.
+            image = replace(image, text_layer=None)
+        stages = [
+            Recognise(engine, self.languages) if name == "recognise" else self._other_stages[name]
+            for name in self.options.stages
+        ]
+        return Pipeline(stages)(image)
+
+    def _choose(self, image: PageImage) -> Engine:
+        if self.options.engine == "pdf-text":
+            assert self.text_engine
+            return self.text_engine
+        if self.text_engine and image.text_layer and judge(image, self.ocr).sound:
+            return self.text_engine
+        return self.ocr
