@@ -1,0 +1,304 @@
+"""Words into lines: what is drawn, and the truth of it. Lengths are in points, y down."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+
+from vlkit.data.elements import BLACK, Align, Colour, Style
+from vlkit.data.typefaces import Face, Family, pieces
+from vlkit.document import Box, Direction, Line, Word, box_union
+
+SOFT_HYPHEN = "\u00ad"
+LIGATURES = {"fi": "\ufb01", "fl": "\ufb02"}
+MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+WIDEST_STRETCH = 3.0
+"""A justified line's spaces grow to this many times their width, or it stays ragged."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Glyphs of one face on a base line, in the order in which they stand from the left.
+
+    Attributes:
+        text: What is drawn (ligature glyphs, right-to-left text reversed).
+        unicode: What a text layer says, char by char as ``text``.
+        space: A space follows on the line.
+    """
+
+    text: str
+    unicode: str
+    face: Face
+    size: float
+    x: float
+    baseline: float
+    space: bool = False
+    colour: Colour = BLACK
+
+    def moved(self, dx: float, dy: float) -> Text:
+        return replace(self, x=self.x + dx, baseline=self.baseline + dy)
+
+    def box(self) -> Box | None:
+        """Bounds of the ink."""
+        scale = self.size / self.face.units
+        x, boxes = self.x, []
+        for char in self.text:
+            glyph = self.face.glyph_ids[ord(char)]
+            if ink := self.face.glyph_box(glyph):
+                x0, y0, x1, y1 = (scale * value for value in ink)
+                boxes.append((x + x0, self.baseline - y1, x + x1, self.baseline - y0))
+            x += self.face.advances[glyph] * scale
+        return box_union(boxes) if boxes else None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a run of text is set."""
+
+    families: tuple[Family, ...]
+    size: float
+    bold: bool = False
+    direction: Direction = "ltr"
+    ligatures: bool = False
+    hyphenate: bool = False
+    soft_hyphens: bool = False
+    colour: Colour = BLACK
+
+    @classmethod
+    def of(
+        cls, style: Style, scale: float = 1.0, *, bold: bool = False, hyphenate: bool = False
+    ) -> Setting:
+        return cls(
+            families=style.families,
+            size=style.font_size * scale,
+            bold=bold,
+            direction=style.direction,
+            ligatures=style.ligatures,
+            hyphenate=hyphenate and style.hyphenate,
+            soft_hyphens=style.soft_hyphens,
+        )
+
+    def space(self) -> float:
+        return pieces(" ", self.families, self.bold)[0][0].width(" ", self.size)
+
+    def width(self, text: str) -> float:
+        return sum(face.width(part, self.size) for face, part in self.drawn(text))
+
+    def drawn(self, word: str) -> list[tuple[Face, str]]:
+        """The pieces of a word as they are drawn."""
+        found = pieces(word, self.families, self.bold)
+        if not self.ligatures:
+            return found
+        return [(face, _ligate(part, face)) for face, part in found]
+
+
+def _ligate(text: str, face: Face) -> str:
+    for letters, glyph in LIGATURES.items():
+        if face.has(glyph):
+            text = text.replace(letters, glyph)
+    return text
+
+
+@dataclass(frozen=True)
+class SetLine:
+    """A line on base line 0 with its left edge at x = 0."""
+
+    texts: tuple[Text, ...]
+    line: Line
+    width: float
+
+
+@dataclass
+class _Token:
+    text: str
+    hyphen: bool = False
+
+    @property
+    def seen(self) -> str:
+        return self.text + ("-" if self.hyphen else "")
+
+
+def set_lines(
+    text: str,
+    width: float,
+    setting: Setting,
+    *,
+    align: Align | None = None,
+    justify: bool = False,
+    indent: float = 0.0,
+) -> list[SetLine]:
+    """Break ``text`` into lines of at most ``width`` (a line break in it is kept).
+
+    ``align`` None is the side where the direction starts. ``indent`` is of the first line.
+    """
+    align = align or ("right" if setting.direction == "rtl" else "left")
+    found: list[SetLine] = []
+    for paragraph in text.split("\n"):
+        rows = _break(paragraph.split(), width, setting, indent)
+        for number, row in enumerate(rows):
+            room = width - (indent if number == 0 else 0.0)
+            stretch = justify and number < len(rows) - 1
+            line = _set(row, room, setting, align, stretch)
+            shift = indent if number == 0 and setting.direction == "ltr" else 0.0
+            found.append(shifted(line, shift, 0.0))
+    return found
+
+
+def _break(words: list[str], width: float, setting: Setting, indent: float) -> list[list[_Token]]:
+    rows: list[list[_Token]] = [[]]
+    space = setting.space()
+    room = width - indent
+    waiting = [_Token(word) for word in reversed(words)]
+    while waiting:
+        token = waiting.pop()
+        gap = space if rows[-1] else 0.0
+        need = setting.width(token.seen)
+        if need + gap <= room + 1e-6:
+            rows[-1].append(token)
+            room -= need + gap
+            continue
+        head, tail = _split(token.text, room - gap, setting, force=not rows[-1] and not indent)
+        if head is not None:
+            rows[-1].append(head)
+            waiting.append(_Token(tail))
+        else:
+            waiting.append(token)
+        rows.append([])
+        room, indent = width, 0.0
+    return [row for row in rows if row]
+
+
+def _split(word: str, room: float, setting: Setting, *, force: bool) -> tuple[_Token | None, str]:
+    """The part of a word that fits, with a hyphen; ``force`` cuts anywhere, without."""
+    if setting.hyphenate:
+        for cut in reversed(hyphen_places(word)):
+            if setting.width(word[:cut] + "-") <= room:
+                return _Token(word[:cut], hyphen=True), word[cut:]
+    if force and len(word) > 1:
+        cut = next(
+            (cut for cut in range(len(word) - 1, 0, -1) if setting.width(word[:cut]) <= room), 1
+        )
+        return _Token(word[:cut]), word[cut:]
+    return None, word
+
+
+def hyphen_places(word: str) -> list[int]:
+    """Where a long lower-case Latin word may break: between two consonants with vowels
+    around, three letters or more on each side."""
+    if not re.fullmatch(r"[A-Za-z][a-z]{6,}[.,;:]?", word):
+        return []
+    found = re.finditer(r"(?<=[aeiouy])([bcdfgklmnprstvz])(?=[bcdfgklmnprstvz][aeiouy])", word)
+    letters = len(word.rstrip(".,;:"))
+    return [match.end() for match in found if 3 <= match.end() <= letters - 3]
+
+
+def _set(row: list[_Token], width: float, setting: Setting, align: Align, stretch: bool) -> SetLine:
+    space = setting.space()
+    order = visual_order([token.text for token in row], setting.direction)
+    widths = [setting.width(token.seen) for token in row]
+    total = sum(widths) + space * (len(row) - 1)
+    x = {"left": 0.0, "centre": (width - total) / 2, "right": width - total}[align]
+    if stretch and len(row) > 1:
+        wider = space + (width - total) / (len(row) - 1)
+        if wider <= WIDEST_STRETCH * space:
+            space, x = wider, 0.0
+    placed: dict[int, list[Text]] = {}
+    for number, index in enumerate(order):
+        last = number == len(order) - 1
+        placed[index] = _texts(row[index], x, setting, space=not last)
+        x += widths[index] + space
+    words = [
+        _truth(token.seen, placed[index], setting, space_after=True)
+        for index, token in enumerate(row)
+    ]
+    line = Line(
+        words=words,
+        box=box_union(word.box for word in words),
+        direction=setting.direction,
+        script=words[0].script,
+    )
+    texts = tuple(text for index in order for text in placed[index])
+    return SetLine(texts, line, x - space)
+
+
+def _texts(token: _Token, x: float, setting: Setting, *, space: bool) -> list[Text]:
+    """One word's drawing, from the left."""
+    parts = setting.drawn(token.seen)
+    if is_rtl(token.text):
+        parts = [(face, part[::-1].translate(MIRRORED)) for face, part in reversed(parts)]
+    found = []
+    for number, (face, part) in enumerate(parts):
+        last = number == len(parts) - 1
+        said = part
+        if last and token.hyphen and setting.soft_hyphens:
+            said = part[:-1] + SOFT_HYPHEN
+        found.append(Text(part, said, face, setting.size, x, 0.0, space and last, setting.colour))
+        x += face.width(part, setting.size)
+    return found
+
+
+def _truth(text: str, texts: list[Text], setting: Setting, *, space_after: bool) -> Word:
+    first = texts[0]
+    boxes = [box for box in (part.box() for part in texts) if box]
+    bare = (first.x, first.baseline - setting.size / 2, first.x, first.baseline)
+    return Word(
+        text=text,
+        box=box_union(boxes) if boxes else bare,
+        confidence=1.0,
+        font=first.face.name,
+        font_size=setting.size,
+        bold=setting.bold,
+        direction="rtl" if is_rtl(text) else "ltr",
+        script=script_of(text),
+        space_after=space_after,
+    )
+
+
+def visual_order(words: list[str], direction: Direction) -> list[int]:
+    """Indices of the words from left to right; left-to-right words that follow one another
+    in a right-to-left line keep their order."""
+    if direction != "rtl":
+        return list(range(len(words)))
+    runs: list[list[int]] = []
+    for index, word in enumerate(words):
+        ltr = not is_rtl(word) and any(char.isalnum() for char in word)
+        if ltr and runs and runs[-1][0] >= 0 and _is_ltr(words[runs[-1][-1]]):
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return [index for run in reversed(runs) for index in run]
+
+
+def _is_ltr(word: str) -> bool:
+    return not is_rtl(word) and any(char.isalnum() for char in word)
+
+
+def is_rtl(text: str) -> bool:
+    return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
+
+
+def script_of(text: str) -> str | None:
+    """ISO 15924 code of the first letter: ``Hang``, ``Hebr`` or ``Latn``."""
+    for char in text:
+        if char.isalpha():
+            name = unicodedata.name(char, "")
+            known = {"HANGUL": "Hang", "HEBREW": "Hebr", "LATIN": "Latn"}
+            return known.get(name.split()[0] if name else "")
+    return None
+
+
+def shifted(line: SetLine, dx: float, dy: float) -> SetLine:
+    """The same line elsewhere."""
+    return SetLine(
+        tuple(text.moved(dx, dy) for text in line.texts), moved_line(line.line, dx, dy), line.width
+    )
+
+
+def moved_line(line: Line, dx: float, dy: float) -> Line:
+    words = [word.model_copy(update={"box": moved_box(word.box, dx, dy)}) for word in line.words]
+    return line.model_copy(update={"words": words, "box": moved_box(line.box, dx, dy)})
+
+
+def moved_box(box: Box, dx: float, dy: float) -> Box:
+    return (box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy)
