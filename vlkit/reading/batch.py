@@ -75,14 +75,17 @@ def read_many(
     Reader(options)  # what is wrong with the options is wrong for every file: say so once, now
     names = [str(path) for path in paths]
     journal = Journal(output, options) if output else None
+    stems = output_names(names)
     todo = []
     for name in names:
         if journal and (written := journal.done(name)):
             yield Result(name, written=written, skipped=True)
+        elif journal and (error := journal.taken(name, stems[name])):
+            yield Result(name, error=error)
         else:
             todo.append(name)
     workers = min(workers or os.cpu_count() or 1, max(1, len(todo) * PAGES_PER_TASK))
-    batch = _Batch(options, output, output_names(names), on_pages, on_page)
+    batch = _Batch(options, output, stems, on_pages, on_page)
     for result in batch.run(todo, workers):
         if journal and result.document and result.complete:
             journal.add(result.path, result.written)

@@ -121,6 +121,22 @@ class Journal:
         assert isinstance(written, list)
         return written if all(Path(path).exists() for path in written) else []
 
+    def taken(self, name: str, stem: str) -> OutputError | None:
+        """An error where results of that stem are here already, of another input."""
+        base = str(self.path.parent / stem)
+        for entry in self._lines.values():
+            written = entry["written"]
+            assert isinstance(written, list)
+            if entry["input"] == str(Path(name).absolute()):
+                continue
+            if any(path.startswith(f"{base}.") and Path(path).exists() for path in written):
+                return OutputError(
+                    f"its results would replace those of {entry['input']}",
+                    remedy="Choose another folder with --output",
+                    file=name,
+                )
+        return None
+
     def add(self, name: str, written: Sequence[str]) -> None:
         """Note that an input is done."""
         entry = {
@@ -130,7 +146,8 @@ class Journal:
         }
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+                # The line break stands first, so that a line cut short by a crash ends here.
+                file.write("\n" + json.dumps(entry, ensure_ascii=False))
         except OSError as error:
             raise OutputError(
                 f"the journal can't be written: {error.strerror}",

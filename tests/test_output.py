@@ -1,0 +1,92 @@
+"""Names of results, and the journal that lets a stopped run go on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vlkit.errors import OutputError
+from vlkit.reading.output import Journal, Output, output_names
+
+
+def test_names_drop_what_all_inputs_share() -> None:
+    names = output_names(["/in/a/x.pdf", "/in/b/x.pdf", "/in/b/c/y.png"])
+    assert list(names.values()) == ["a/x", "b/x", "b/c/y"]
+    assert list(output_names(["/in/a/x.pdf"]).values()) == ["x"]
+
+
+def test_inputs_that_differ_by_suffix_keep_it() -> None:
+    names = output_names(["/in/x.pdf", "/in/x.png", "/in/y.png"])
+    assert list(names.values()) == ["x.pdf", "x.png", "y"]
+
+
+def test_names_with_dots_and_addresses() -> None:
+    names = output_names(["/in/v1.2 final.pdf", "https://host/deep/x.pdf"])
+    assert len(set(names.values())) == 2
+    assert names["/in/v1.2 final.pdf"].endswith("v1.2 final")
+
+
+def journal(folder: Path, options: str = "options", formats: tuple[str, ...] = ("md",)) -> Journal:
+    return Journal(Output(folder, formats), options)
+
+
+def test_what_is_done_is_known_to_the_next_run(tmp_path: Path) -> None:
+    source, result = tmp_path / "in.png", tmp_path / "out" / "in.md"
+    source.write_bytes(b"picture")
+    first = journal(result.parent)
+    assert first.done(str(source)) == []
+    result.write_text("text")
+    first.add(str(source), [str(result)])
+    assert journal(result.parent).done(str(source)) == [str(result)]
+    assert journal(result.parent, "other options").done(str(source)) == []
+    assert journal(result.parent, formats=("md", "json")).done(str(source)) == []
+
+
+def test_a_changed_input_or_a_lost_result_is_read_again(tmp_path: Path) -> None:
+    source, result = tmp_path / "in.png", tmp_path / "out" / "in.md"
+    source.write_bytes(b"picture")
+    first = journal(result.parent)
+    result.write_text("text")
+    first.add(str(source), [str(result)])
+    os.utime(source, ns=(1, 1))
+    assert journal(result.parent).done(str(source)) == []
+    first.add(str(source), [str(result)])
+    assert journal(result.parent).done(str(source)) == [str(result)]
+    result.unlink()
+    assert journal(result.parent).done(str(source)) == []
+
+
+def test_a_line_cut_short_by_a_killed_process_is_passed_over(tmp_path: Path) -> None:
+    source, result = tmp_path / "in.png", tmp_path / "out" / "in.md"
+    source.write_bytes(b"picture")
+    first = journal(result.parent)
+    result.write_text("text")
+    first.add(str(source), [str(result)])
+    first.add("/some/where/else.png", [])
+    os.truncate(first.path, first.path.stat().st_size - 9)
+    again = journal(result.parent)
+    assert again.done(str(source)) == [str(result)]
+    again.add("other", [])
+    assert journal(result.parent).done(str(source)) == [str(result)]
+
+
+def test_another_inputs_result_is_not_replaced(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_bytes(b"picture")
+    out = journal(tmp_path / "out")
+    result = tmp_path / "out" / "x.md"
+    result.write_text("text")
+    out.add(str(first), [str(result)])
+    again = journal(tmp_path / "out")
+    assert again.taken(str(first), "x") is None
+    error = again.taken(str(second), "x")
+    assert isinstance(error, OutputError)
+    assert str(first) in str(error)
+
+
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(OutputError, match="output folder can't be used"):
+        journal(tmp_path / "out")
