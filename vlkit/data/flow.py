@@ -166,7 +166,7 @@ class _Flow:
         held = self.notes_height(sheet.notes)
         first = sheet.top == self.page_top
         while True:
-            room = sheet.bottom - sheet.top - held
+            room = sheet.bottom - sheet.top - held - (0.0 if first else strips[0].before)
             columns, rest = _fill(strips, count, room, force=first or force)
             brought = [
                 strip.footnote for column in columns for strip, _ in column if strip.footnote
@@ -194,12 +194,12 @@ class _Flow:
     def commit(self, columns: list[Column], xs: list[float]) -> None:
         sheet = self.sheet
         start = sheet.top
-        gap = 0.0
+        # Space that a band's first strips want above themselves, but at the page's top.
+        wanted = [column[0][0].before for column in columns if column]
+        gap = max(wanted, default=0.0) if start > self.page_top else 0.0
         for column, x in zip(columns, xs, strict=False):
             if not column:
                 continue
-            # Space that a band's first strip wants above itself, but at the page's top.
-            gap = column[0][0].before if start > self.page_top else 0.0
             for strip, y in column:
                 sheet.body.append(Placed(strip, x, start + gap + y, sheet.columns))
                 if strip.footnote:
@@ -220,7 +220,9 @@ class _Flow:
         """At the bottom of the page, under a short rule."""
         if not sheet.notes:
             return
-        y = sheet.bottom - self.notes_height(sheet.notes) + self.style.font_size
+        height = self.notes_height(sheet.notes)
+        sheet.foot = [replace(each, y=each.y - height) for each in sheet.foot]
+        y = self.page_bottom - height + self.style.font_size
         sheet.rules.append(Rule(self.left, y, self.left + 0.3 * self.width, y, 0.5))
         y += 0.6 * self.style.font_size
         for note in sheet.notes:

@@ -261,17 +261,16 @@ def visual_order(words: list[str], direction: Direction) -> list[int]:
     if direction != "rtl":
         return list(range(len(words)))
     runs: list[list[int]] = []
+    after_latin = False
     for index, word in enumerate(words):
-        ltr = not is_rtl(word) and any(char.isalnum() for char in word)
-        if ltr and runs and runs[-1][0] >= 0 and _is_ltr(words[runs[-1][-1]]):
+        latin = not is_rtl(word) and any(char.isalpha() for char in word)
+        digits = not is_rtl(word) and any(char.isdigit() for char in word)
+        if after_latin and (latin or digits):
             runs[-1].append(index)
         else:
             runs.append([index])
+            after_latin = latin
     return [index for run in reversed(runs) for index in run]
-
-
-def _is_ltr(word: str) -> bool:
-    return not is_rtl(word) and any(char.isalnum() for char in word)
 
 
 def is_rtl(text: str) -> bool:
