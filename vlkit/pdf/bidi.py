@@ -1,0 +1,134 @@
+"""From the order in which text stands on the page to the order in which it is read.
+
+The Unicode bidirectional algorithm (UAX 9) goes from logical to visual order; a PDF's glyphs
+have only the visual one. This inverts it for what lines of text contain: a base direction, runs
+of the other direction, and numbers, which stand left to right in both.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+
+_PAIRS = dict(zip("([{<«‹", ")]}>»›", strict=True))
+_OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
+
+
+def is_rtl(text: str) -> bool:
+    """Whether more letters are read from right to left than from left to right."""
+    kinds = [unicodedata.bidirectional(char) for char in text]
+    right = sum(kind in ("R", "AL") for kind in kinds)
+    return right > 0 and right >= kinds.count("L")
+
+
+def logical_order(texts: Sequence[str], rtl: bool) -> list[int]:
+    """Indices of the texts in reading order.
+
+    Args:
+        texts: Characters (or ligatures) of a line from left to right as they stand on the page,
+            white space among them.
+        rtl: The line's base direction.
+    """
+    kinds = _kinds(texts)
+    order: list[int] = []
+    if not rtl:
+        for start, end in _runs(kinds, _joins_right_to_left):
+            order += _reversed_run(kinds, start, end) if kinds[start] == "R" else range(start, end)
+        return order
+    return _reversed_run(kinds, 0, len(kinds))
+
+
+def mirror_back(text: str) -> str:
+    """Exchange brackets that close before they open: the file named them by their shape."""
+    chars = list(text)
+    closed: dict[str, int] = {}
+    opened: dict[str, int] = {}
+    for place, char in enumerate(chars):
+        if char in _PAIRS:
+            if char in closed:
+                first = closed.pop(char)
+                chars[first], chars[place] = chars[place], chars[first]
+            else:
+                opened[char] = opened.get(char, 0) + 1
+        elif char in _OPENERS:
+            opener = _OPENERS[char]
+            if opened.get(opener):
+                opened[opener] -= 1
+            else:
+                closed[opener] = place
+    return "".join(chars)
+
+
+def _kinds(texts: Sequence[str]) -> list[str]:
+    """R, L, N (digits), S (separates digits), T (beside digits) or O for each text."""
+    kinds = []
+    for text in texts:
+        kind = unicodedata.bidirectional(text[0]) if text else "ON"
+        group = {"R": "R", "AL": "R", "NSM": "R", "L": "L", "EN": "N", "AN": "N"}.get(kind, "O")
+        kinds.append({"CS": "S", "ET": "T"}.get(kind, group))
+    return kinds
+
+
+def _runs(kinds: Sequence[str], join: Callable[[Sequence[str], int], int]) -> list[tuple[int, int]]:
+    runs = []
+    start = 0
+    while start < len(kinds):
+        end = max(join(kinds, start), start + 1)
+        runs.append((start, end))
+        start = end
+    return runs
+
+
+def _joins_right_to_left(kinds: Sequence[str], start: int) -> int:
+    """The end of the right-to-left run that starts here: up to its last R before an L."""
+    end = start
+    if kinds[start] != "R":
+        return start + 1
+    for place in range(start, len(kinds)):
+        if kinds[place] == "L":
+            break
+        if kinds[place] == "R":
+            end = place + 1
+    return end
+
+
+def _joins_left_to_right(kinds: Sequence[str], start: int) -> int:
+    """The end of the left-to-right run that starts here.
+
+    From a letter it goes on to the last letter or digit before an R; from a digit it goes over
+    separators between digits, signs right behind them and letters without a gap.
+    """
+    end = start
+    if kinds[start] == "L":
+        for place in range(start, len(kinds)):
+            if kinds[place] == "R":
+                break
+            if kinds[place] in "LN":
+                end = place + 1
+        return _over_signs(kinds, end)
+    if kinds[start] != "N":
+        return start + 1
+    end = start + 1
+    while end < len(kinds):
+        if kinds[end] == "N" or (kinds[end] == "S" and kinds[end + 1 : end + 2] == ["N"]):
+            end += 1
+        elif kinds[end] == "L":
+            return _joins_left_to_right(kinds, end)
+        else:
+            break
+    return _over_signs(kinds, end)
+
+
+def _over_signs(kinds: Sequence[str], end: int) -> int:
+    if kinds[end - 1] == "N":
+        while end < len(kinds) and kinds[end] == "T":
+            end += 1
+    return end
+
+
+def _reversed_run(kinds: Sequence[str], start: int, end: int) -> list[int]:
+    inner = kinds[start:end]
+    order: list[int] = []
+    for first, last in reversed(_runs(inner, _joins_left_to_right)):
+        order += range(start + first, start + last)
+    return order

@@ -1,0 +1,190 @@
+"""The glyphs of a PDF page, as pdfium finds them, in the coordinates of the page as shown."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from vlkit.document import Affine, Box, Point, apply_affine
+from vlkit.pdf.objects import PageObjects, address
+from vlkit.text_layer import map_box
+
+_HYPHEN = "\x02"
+"""What pdfium writes for a hyphen at a line's end, soft or not."""
+_UNSHOWN_MODES = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
+_BOLD = re.compile(r"bold|black|heavy|(semi|demi)(bold|\b)|[-,]bd", re.IGNORECASE)
+_ITALIC = re.compile(r"ital|obli|kursiv", re.IGNORECASE)
+_LIGATURES = re.compile("[\ufb00-\ufb4f\ufb50-\ufdff\ufe70-\ufefc]")
+"""Presentation forms, which text outside of fonts does not use."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the glyphs of one text object have in common.
+
+    Attributes:
+        size: Height of the em in points, as shown.
+        angle: Degrees clockwise from left-to-right in which the baseline runs.
+    """
+
+    font: str
+    size: float
+    angle: float
+    bold: bool
+    italic: bool
+    hidden: bool
+
+
+@dataclass(slots=True)
+class Glyph:
+    """One shape on the page with the characters that it stands for.
+
+    Attributes:
+        text: One character or, for ligatures, several; a space for white space.
+        origin: Where the baseline starts.
+        box: From advance and the font's ascent and descent, axis-aligned.
+        ink: The shape's own box.
+        run: Glyphs drawn by one text object have the same number.
+    """
+
+    text: str
+    origin: Point
+    box: Box
+    ink: Box
+    style: Style
+    run: int
+
+    @property
+    def hidden(self) -> bool:
+        return self.style.hidden
+
+
+@dataclass
+class ReadGlyphs:
+    glyphs: list[Glyph]
+    unmapped: int
+
+
+def read_glyphs(
+    textpage: pdfium.PdfTextPage, to_display: Affine, size: Point, objects: PageObjects
+) -> ReadGlyphs:
+    """All glyphs on the page; what pdfium made up (spaces, line ends) and what lies outside of
+    the page is left out."""
+    reader = _Reader(textpage, to_display, objects)
+    glyphs: list[Glyph] = []
+    unmapped = 0
+    for index in range(textpage.count_chars()):
+        glyph = reader.glyph(index)
+        if glyph is None or not _within(glyph.box, size):
+            continue
+        if glyph.text in "\0\ufffe\uffff\ufffd" or raw.FPDFText_HasUnicodeMapError(textpage, index):
+            unmapped += 1
+            glyph.text = "\ufffd"
+        if glyphs and _same_shape(glyphs[-1], glyph):
+            _add_piece(glyphs[-1], glyph)
+        else:
+            glyphs.append(glyph)
+    return ReadGlyphs(glyphs, unmapped)
+
+
+class _Reader:
+    def __init__(
+        self, textpage: pdfium.PdfTextPage, to_display: Affine, objects: PageObjects
+    ) -> None:
+        self.textpage = textpage
+        self.to_display = to_display
+        self.objects = objects
+        self.styles: dict[int, Style] = {}
+
+    def glyph(self, index: int) -> Glyph | None:
+        page = self.textpage
+        code = raw.FPDFText_GetUnicode(page, index)
+        holder = raw.FPDFText_GetTextObject(page, index)
+        if raw.FPDFText_IsGenerated(page, index) == 1 or not holder or code in (0x0D, 0x0A):
+            return None
+        run = address(holder)
+        if run not in self.styles:
+            self.styles[run] = self._style(index, holder)
+        x, y = ctypes.c_double(), ctypes.c_double()
+        raw.FPDFText_GetCharOrigin(page, index, x, y)
+        ink = [ctypes.c_double() for _ in range(4)]
+        raw.FPDFText_GetCharBox(page, index, *ink)
+        left, right, bottom, top = (side.value for side in ink)
+        loose = raw.FS_RECTF()
+        raw.FPDFText_GetLooseCharBox(page, index, loose)
+        return Glyph(
+            text=_character(code),
+            origin=apply_affine(self.to_display, (x.value, y.value)),
+            box=map_box((loose.left, loose.bottom, loose.right, loose.top), self.to_display),
+            ink=map_box((left, bottom, right, top), self.to_display),
+            style=self.styles[run],
+            run=run,
+        )
+
+    def _style(self, index: int, holder: Any) -> Style:
+        matrix = raw.FS_MATRIX()
+        raw.FPDFText_GetMatrix(self.textpage, index, matrix)
+        a, b, c, d, _, _ = self.to_display
+        right = (a * matrix.a + c * matrix.b, b * matrix.a + d * matrix.b)
+        em = math.hypot(matrix.c, matrix.d) * raw.FPDFText_GetFontSize(self.textpage, index)
+        name, flags = self._font(index)
+        weight = raw.FPDFText_GetFontWeight(self.textpage, index)
+        unshown = raw.FPDFTextObj_GetTextRenderMode(holder) in _UNSHOWN_MODES
+        return Style(
+            font=name,
+            size=abs(em),
+            angle=math.degrees(math.atan2(right[1], right[0])),
+            bold=bool(_BOLD.search(name)) or bool(flags & 1 << 18) or weight >= 700,
+            italic=bool(_ITALIC.search(name)) or bool(flags & 1 << 6),
+            hidden=unshown or address(holder) in self.objects.covered,
+        )
+
+    def _font(self, index: int) -> tuple[str, int]:
+        """Name without the subset's prefix, and the flags of the font's descriptor."""
+        buffer = ctypes.create_string_buffer(256)
+        flags = ctypes.c_int()
+        size = raw.FPDFText_GetFontInfo(self.textpage, index, buffer, len(buffer), flags)
+        name = buffer.value.decode("utf-8", "replace") if size else ""
+        return re.sub(r"^[A-Z]{6}\+", "", name), flags.value
+
+
+def _character(code: int) -> str:
+    text = chr(code) if code <= 0x10FFFF and not 0xD800 <= code < 0xE000 else "\ufffd"
+    if text == _HYPHEN:
+        return "-"
+    if text.isspace() or unicodedata.category(text) == "Zs":
+        return " "
+    if _LIGATURES.match(text):
+        return unicodedata.normalize("NFKC", text)
+    return text
+
+
+def _within(box: Box, size: Point) -> bool:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return 0 <= x <= size[0] and 0 <= y <= size[1]
+
+
+def _same_shape(a: Glyph, b: Glyph) -> bool:
+    """Whether two characters come from one glyph: pdfium gives a ligature's letters one by one."""
+    return a.run == b.run and a.origin == b.origin and " " not in (a.text, b.text)
+
+
+def _add_piece(glyph: Glyph, piece: Glyph) -> None:
+    # pdfium turns the letters of a right-to-left ligature around with the rest of its line.
+    if unicodedata.bidirectional(piece.text[0]) in ("R", "AL", "NSM"):
+        glyph.text = piece.text + glyph.text
+    else:
+        glyph.text += piece.text
+    glyph.box = _union(glyph.box, piece.box)
+    glyph.ink = _union(glyph.ink, piece.ink)
+
+
+def _union(a: Box, b: Box) -> Box:
+    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))

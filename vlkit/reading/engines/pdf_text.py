@@ -1,0 +1,35 @@
+"""The text layer of a PDF page as an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlkit.document import Line, Source
+from vlkit.images import PageImage
+
+
+class PdfText:
+    """Takes the words that the PDF itself carries; needs no recognition and knows all languages.
+
+    A page's hidden text (a scan's invisible OCR layer) counts where the page shows no other.
+    """
+
+    name = "pdf-text"
+    version = "1"
+
+    def languages(self) -> frozenset[str]:
+        """Empty: no language is asked for, none is refused."""
+        return frozenset()
+
+    def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
+        """The lines in page coordinates, top to bottom; none where there is no text layer."""
+        if image.text_layer is None:
+            return []
+        content = image.text_layer.content
+        source = Source(name=self.name, version=self.version)
+        return [_signed(line, source) for line in content.lines + content.hidden]
+
+
+def _signed(line: Line, source: Source) -> Line:
+    words = [word.model_copy(update={"source": source}) for word in line.words]
+    return line.model_copy(update={"words": words})
