@@ -9,22 +9,32 @@ as given, that is as a viewer shows it (EXIF orientation and PDF ``/Rotate`` app
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from pydantic import Field as pydantic_field
 
-SCHEMA_VERSION = 1
+from vlkit.errors import InputError
+from vlkit.files import write_together
+from vlkit.formats import Exported, entry_point, format_of, to_files
+from vlkit.formats import export_formats as export_formats
+from vlkit.geometry import IDENTITY as IDENTITY
+from vlkit.geometry import Affine as Affine
+from vlkit.geometry import Box as Box
+from vlkit.geometry import Point as Point
+from vlkit.geometry import Quad as Quad
+from vlkit.geometry import apply_affine as apply_affine
+from vlkit.geometry import box_quad as box_quad
+from vlkit.geometry import box_union as box_union
+from vlkit.geometry import compose as compose
+from vlkit.geometry import invert as invert
+from vlkit.geometry import quad_box as quad_box
+from vlkit.schema import SCHEMA_VERSION, parse_json
 
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
-"""(x0, y0, x1, y1) with x0 ≤ x1 and y0 ≤ y1."""
-Quad = tuple[Point, Point, Point, Point]
-"""Corners of rotated text: top-left, top-right, bottom-right, bottom-left *as read*."""
-Affine = tuple[float, float, float, float, float, float]
-"""(a, b, c, d, e, f): (x, y) → (a·x + c·y + e, b·x + d·y + f), PDF's matrix order."""
-
-IDENTITY: Affine = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+if TYPE_CHECKING:
+    from docling_core.types.doc.document import DoclingDocument
+    from PIL.Image import Image
 
 Direction = Literal["ltr", "rtl", "ttb"]
 Role = Literal[
@@ -41,7 +51,8 @@ Role = Literal[
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # A number that JSON has no word for would not load back.
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Source(_Model):
@@ -271,6 +282,22 @@ class Page(_Model):
         return "\n".join(line.text for line in self.lines)
 
 
+class Chunk(_Model):
+    """A passage for retrieval: whole paragraphs, list items and table rows under one heading."""
+
+    text: str
+    """Markdown, without the headings above it."""
+    title: str = ""
+    """The document's title, or else its name."""
+    headings: list[str] = []
+    """From the highest heading down to the one that the passage stands under."""
+    places: list[Place] = []
+
+    @property
+    def pages(self) -> list[int]:
+        return sorted({place.page for place in self.places})
+
+
 class Document(_Model):
     """A file that was read."""
 
@@ -282,6 +309,12 @@ class Document(_Model):
     relations: list[Relation] = []
     """Links between entities of different pages."""
     metadata: dict[str, str] = {}
+    _source: Any = PrivateAttr(default=None)
+    _password: str | None = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal content; where it came from does not matter."""
+        return isinstance(other, Document) and self.__dict__ == other.__dict__
 
     @property
     def words(self) -> list[Word]:
@@ -291,6 +324,156 @@ class Document(_Model):
     @property
     def text(self) -> str:
         return "\n\n".join(page.text for page in self.pages)
+
+    @property
+    def source(self) -> Any:
+        """What was read (a path, bytes, a picture, …), or None; no export writes it."""
+        return self._source
+
+    @property
+    def password(self) -> str | None:
+        """The password that opened the source."""
+        return self._password
+
+    def with_source(self, source: object, password: str | None = None) -> Self:
+        """Say where the pages' pictures are, for ``overlay`` and PDF; returns the document."""
+        self._source, self._password = source, password
+        return self
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Load what ``to_json`` wrote, by this version of vlkit or an older one.
+
+        Raises:
+            InputError: It is no document, or one of a newer schema version.
+        """
+        data = parse_json(text)
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InputError(
+                f"the JSON is not a vlkit document: {where}: {first['msg']}",
+                remedy="Give a file that Document.save wrote as .json",
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Load a ``.json`` file that ``save`` wrote.
+
+        Raises:
+            InputError: The file can't be read; else as ``from_json``.
+        """
+        try:
+            text = Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"the file can't be read: {error.strerror or error}",
+                remedy="Check the path and its permissions",
+                file=path,
+            ) from error
+        try:
+            return cls.from_json(text)
+        except InputError as error:
+            raise error.at(file=path) from error.__cause__
+
+    def export(self, format: str) -> Exported:  # noqa: A002 the word that everyone looks for
+        """The document in a format of the entry points ``vlkit.exports``.
+
+        Raises:
+            UnknownName: No such format; the known ones are listed.
+        """
+        content: Exported = entry_point("vlkit.exports", "format", format)(self)
+        return content
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Write the document in the format of the suffix, whole or not at all.
+
+        Suffixes are the formats' names: ``.md .html .json .csv .hocr .alto .page .pdf``;
+        ``.alto.xml``, ``.page.xml``, ``.hocr.html`` and ``.overlay.png`` are understood too.
+
+        Returns:
+            The files written: ``path``, or, where one file of the format holds less than the
+            document, numbered ones: ``scan.page.xml`` → ``scan-1.page.xml``, ``scan-2.page.xml``.
+
+        Raises:
+            UnknownName: No format goes by that suffix.
+            OutputError: The file can't be written; what was there before still is.
+        """
+        name, suffix = format_of(Path(path))
+        files = to_files(self.export(name), Path(path), suffix)
+        write_together(files)
+        return list(files)
+
+    def to_markdown(self) -> str:
+        """GitHub's Markdown, in reading order, without running headers and footers."""
+        return self._export_text("md")
+
+    def to_html(self) -> str:
+        """One self-contained page; words carry their boxes in ``data-`` attributes."""
+        return self._export_text("html")
+
+    def to_json(self) -> str:
+        """Everything; ``from_json`` gives an equal document."""
+        return self._export_text("json")
+
+    def to_hocr(self) -> str:
+        return self._export_text("hocr")
+
+    def to_alto(self) -> str:
+        return self._export_text("alto")
+
+    def to_csv(self) -> list[str]:
+        """A text of comma-separated values for every table."""
+        return [str(table) for table in self.export("csv")]
+
+    def to_page(self) -> list[str]:
+        """A PAGE XML document for every page."""
+        return [str(page) for page in self.export("page")]
+
+    def to_pdf(self) -> bytes:
+        """The pages' pictures with an invisible text layer; needs the source.
+
+        Raises:
+            InputError: The source is not known, or gone.
+        """
+        content = self.export("pdf")
+        assert isinstance(content, bytes)
+        return content
+
+    def overlay(self) -> list[Image]:
+        """A picture of every page with what was found drawn on it; needs the source.
+
+        Raises:
+            InputError: The source is not known, or gone.
+        """
+        pictures: list[Image] = entry_point("vlkit.views", "view", "overlay")(self)
+        return pictures
+
+    def chunks(self, max_characters: int = 1500) -> list[Chunk]:
+        """Passages for retrieval, each under its headings; a table row is never cut.
+
+        Args:
+            max_characters: What a passage may hold; only a single sentence or table row that
+                is longer goes beyond it.
+        """
+        passages: list[Chunk] = entry_point("vlkit.views", "view", "chunks")(self, max_characters)
+        return passages
+
+    def to_docling(self) -> DoclingDocument:
+        """As docling's own type, for the tools built on it.
+
+        Raises:
+            MissingDependency: The extra ``docling`` is not installed.
+        """
+        document: DoclingDocument = entry_point("vlkit.views", "view", "docling")(self)
+        return document
+
+    def _export_text(self, name: str) -> str:
+        content = self.export(name)
+        assert isinstance(content, str)
+        return content
 
 
 def item_lines(item: Block | Table | Figure) -> list[Line]:
@@ -306,54 +489,3 @@ def join_words(words: Iterable[Word]) -> str:
     for word in words:
         pieces += [word.text, " " if word.space_after else ""]
     return "".join(pieces).rstrip(" ")
-
-
-def box_union(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all; raises ValueError on none."""
-    x0, y0, x1, y1 = zip(*boxes, strict=True)
-    return (min(x0), min(y0), max(x1), max(y1))
-
-
-def quad_box(quad: Quad) -> Box:
-    """The axis-aligned box around a quad."""
-    xs, ys = zip(*quad, strict=True)
-    return (min(xs), min(ys), max(xs), max(ys))
-
-
-def box_quad(box: Box) -> Quad:
-    x0, y0, x1, y1 = box
-    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
-
-
-def apply_affine(matrix: Affine, point: Point) -> Point:
-    a, b, c, d, e, f = matrix
-    x, y = point
-    return (a * x + c * y + e, b * x + d * y + f)
-
-
-def compose(first: Affine, then: Affine) -> Affine:
-    """The map that applies ``first`` and ``then`` in this order."""
-    a1, b1, c1, d1, e1, f1 = first
-    a2, b2, c2, d2, e2, f2 = then
-    return (
-        a2 * a1 + c2 * b1,
-        b2 * a1 + d2 * b1,
-        a2 * c1 + c2 * d1,
-        b2 * c1 + d2 * d1,
-        a2 * e1 + c2 * f1 + e2,
-        b2 * e1 + d2 * f1 + f2,
-    )
-
-
-def invert(matrix: Affine) -> Affine:
-    """The inverse map; raises ZeroDivisionError on a degenerate one."""
-    a, b, c, d, e, f = matrix
-    det = a * d - b * c
-    return (
-        d / det,
-        -b / det,
-        -c / det,
-        a / det,
-        (c * f - d * e) / det,
-        (b * e - a * f) / det,
-    )

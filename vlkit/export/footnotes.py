@@ -1,0 +1,103 @@
+"""Which raised number in the text belongs to which footnote."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from vlkit.document import Line, Word
+from vlkit.export.flow import Node, Passage
+
+_LABEL = re.compile(r"^[\s\[(]*([0-9]{1,3}|[*†‡§¶]{1,3})[\s.)\]:]*")
+_RAISED = re.compile(r"^(.*?)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})([.,;:!?]?)$")
+# A reference is set clearly smaller than the text around it.
+_SMALL = 0.8
+
+
+@dataclass
+class Footnotes:
+    """Footnotes that have a reference in the text, and where.
+
+    Attributes:
+        labels: ``id`` of a footnote's passage → its label in Markdown.
+        references: ``id`` of a word → (text before, label, text after) to write for it.
+    """
+
+    labels: dict[int, str]
+    references: dict[int, tuple[str, str, str]]
+
+    def body(self, note: Passage) -> str:
+        """The footnote's text without its own number."""
+        return _LABEL.sub("", _plain(note.text), count=1)
+
+    def mark(self, node: Passage, escape: Callable[[str], str]) -> str:
+        """The passage's escaped text with ``[^label]`` at its references."""
+        here = [word for word in _words(node) if id(word) in self.references]
+        text = escape(node.text)
+        position = 0
+        for word in here:
+            before, label, after = self.references[id(word)]
+            found = text.find(escape(word.text), position)
+            if found < 0:  # broken by a hyphen, or escaped differently in its place
+                continue
+            start = found - 1 if not before and text[found - 1 : found] == " " else found
+            mark = f"{escape(before) if before else ''}[^{label}]{after}"
+            text = text[:start] + mark + text[found + len(escape(word.text)) :]
+            position = start + len(mark)
+        return text
+
+
+def find_footnotes(nodes: Sequence[Node]) -> Footnotes:
+    """Match footnotes with references on their page: raised digits, or clearly smaller ones."""
+    found = Footnotes({}, {})
+    passages = [node for node in nodes if isinstance(node, Passage)]
+    notes = [node for node in passages if node.role == "footnote"]
+    if not notes:
+        return found
+    references = [
+        (page, *reference)
+        for node in passages
+        if node.role != "footnote"
+        for page, line in _lines(node)
+        for reference in _references(line)
+    ]
+    for note in notes:
+        label = _LABEL.match(_plain(note.text))
+        page = note.parts[0][0]
+        matches = [r for r in references if label and r[0] == page and r[3] == label.group(1)]
+        if len(matches) == 1:
+            _, word, before, _, after = matches[0]
+            name = str(len(found.labels) + 1)
+            found.labels[id(note)] = name
+            found.references[id(word)] = (before, name, after)
+    return found
+
+
+def _references(line: Line) -> Iterator[tuple[Word, str, str, str]]:
+    """(word, text before, number, text after) for every reference in a line."""
+    sizes = [word.font_size for word in line.words if word.font_size]
+    usual = median(sizes) if sizes else 0.0
+    for word in line.words:
+        if raised := _RAISED.match(word.text):
+            yield word, raised.group(1), _plain(raised.group(2)), raised.group(3)
+        elif word.font_size and word.font_size < _SMALL * usual and _LABEL.fullmatch(word.text):
+            yield word, "", word.text.strip("[]() "), ""
+
+
+def _plain(text: str) -> str:
+    """Raised digits as plain ones."""
+    return "".join(str(unicodedata.digit(c)) if c in "⁰¹²³⁴⁵⁶⁷⁸⁹" else c for c in text)
+
+
+def _lines(node: Passage) -> Iterator[tuple[int, Line]]:
+    for page, block in node.parts:
+        for line in block.lines:
+            yield page, line
+
+
+def _words(node: Passage) -> Iterator[Word]:
+    for _, line in _lines(node):
+        yield from line.words

@@ -1,0 +1,167 @@
+"""GitHub's Markdown: the document as it reads, without boxes.
+
+Tables without spans are pipe tables, others HTML. Footnotes whose reference stands raised in the
+text become ``[^1]`` footnotes, the others paragraphs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape as escape_html
+
+from vlkit.document import Document
+from vlkit.export.flow import Grid, GridCell, Node, Passage, Picture, flow
+from vlkit.export.footnotes import Footnotes, find_footnotes
+from vlkit.export.xml import printable
+
+_ALWAYS = re.compile(r"[\\`*]")
+_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_LINK = re.compile(r"\[(?=[^\[\]]*\](?:\(|\[|:|$))|\[(?=\^)|!(?=\[)")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+_TILDE = re.compile(r"~")
+_LINE_START = re.compile(r"^(?:#{1,6}(?=\s|$)|[+-](?=\s|$)|>|={1,}\s*$|-{2,}\s*$|~{3}|\|)")
+_NUMBER_START = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+_BULLETS = frozenset("•‣◦⁃∙·●○■□▪▫◆◇-–—*+")
+_CHECKED, _UNCHECKED = frozenset("☑☒✓✔"), frozenset("☐")
+_ORDERED = re.compile(r"^\(?(\d{1,9})[.)]$")
+
+
+def to_markdown(document: Document) -> str:
+    """The document as it reads; under a title, headings begin at the second level."""
+    nodes = flow(document)
+    pieces = [piece for piece in _pieces(nodes, find_footnotes(nodes)) if piece]
+    return "\n\n".join(pieces) + "\n" if pieces else ""
+
+
+def node_markdown(node: Node, notes: Footnotes | None = None) -> str:
+    """One paragraph, heading, table or figure as Markdown."""
+    notes = notes or Footnotes({}, {})
+    if isinstance(node, Grid):
+        return "\n\n".join(part for part in (_caption(node.caption), _table(node)) if part)
+    if isinstance(node, Picture):
+        return "\n\n".join(part for part in (_caption(node.caption), _figure(node)) if part)
+    return _passage(node, notes)
+
+
+def escape(text: str) -> str:
+    """Text that a Markdown reader shows as it is, wherever it stands and whatever it contains."""
+    text = escape_inline(text)
+    text = _LINE_START.sub(lambda match: "\\" + match.group(), text)
+    return _NUMBER_START.sub(r"\1\\\2", text)
+
+
+def escape_inline(text: str) -> str:
+    """As ``escape``, for text that does not begin a line."""
+    text = printable(" ".join(text.split()))
+    text = _ALWAYS.sub(r"\\\g<0>", text)
+    for pattern in (_UNDERSCORE, _LINK, _TAG, _ENTITY, _TILDE):
+        text = pattern.sub(lambda match: "\\" + match.group(), text)
+    return text
+
+
+def _pieces(nodes: list[Node], notes: Footnotes) -> Iterator[str]:
+    items: list[Passage] = []
+    for node in nodes:
+        if isinstance(node, Passage) and node.role == "list_item":
+            items.append(node)
+            continue
+        yield _list(items, notes)
+        items = []
+        yield node_markdown(node, notes)
+    yield _list(items, notes)
+
+
+def _passage(node: Passage, notes: Footnotes) -> str:
+    if node.role == "list_item":
+        return _list([node], notes)
+    if label := notes.labels.get(id(node)):
+        return f"[^{label}]: {escape(notes.body(node))}"
+    text = notes.mark(node, escape)
+    if not text:
+        return ""
+    if node.role == "title":
+        return f"# {_heading(text)}"
+    if node.role == "heading":
+        return f"{'#' * min(node.depth, 6)} {_heading(text)}"
+    return text if node.role != "caption" else f"*{text}*"
+
+
+def _heading(text: str) -> str:
+    """A heading's trailing hashes would be taken for a closing sequence."""
+    return re.sub(r"#+$", lambda match: "\\" + match.group(), text)
+
+
+def _list(items: list[Passage], notes: Footnotes) -> str:
+    """Consecutive list items, children indented to their parent's text."""
+    lines: list[str] = []
+    indents: list[int] = []  # of the text at every open level
+    for item in items:
+        # A level can only be one deeper than the one before it.
+        level = min(max(item.level, 1), len(indents) + 1)
+        indents = indents[: level - 1]
+        marker, text = _marker(item.marker, notes.mark(item, escape))
+        indent = indents[-1] if indents else 0
+        lines.append(f"{' ' * indent}{marker} {text}".rstrip())
+        indents.append(indent + len(marker) + 1)
+    return "\n".join(lines)
+
+
+def _marker(marker: str | None, text: str) -> tuple[str, str]:
+    """Markdown's marker for a list item, and its text with what that could not say."""
+    marker = (marker or "").strip()
+    if ordered := _ORDERED.match(marker):
+        return f"{ordered.group(1)}.", text
+    if marker in _CHECKED or marker in _UNCHECKED:
+        return "-", f"[{'x' if marker in _CHECKED else ' '}] {text}"
+    if not marker or marker in _BULLETS:
+        return "-", text
+    return "-", f"{escape(marker)} {text}"
+
+
+def _caption(caption: Passage | None) -> str:
+    return f"*{escape(caption.text)}*" if caption and caption.text else ""
+
+
+def _figure(node: Picture) -> str:
+    """The text inside a picture, quoted; Markdown has no place for the picture itself."""
+    return f"> {escape(node.text)}" if node.text else ""
+
+
+def _table(grid: Grid) -> str:
+    if not grid.rows or not grid.columns:
+        return ""
+    spans = any(cell.row_span > 1 or cell.column_span > 1 for cell in grid.cells)
+    return html_table(grid) if spans or grid.header_rows > 1 else pipe_table(grid)
+
+
+def pipe_table(grid: Grid) -> str:
+    """A table without spans; its first row is the header, as the syntax wants one."""
+    rows = [[""] * grid.columns for _ in range(grid.rows)]
+    for cell in grid.cells:
+        rows[cell.row][cell.column] = escape_inline(cell.text).replace("|", "\\|")
+    rows.insert(1, ["---"] * grid.columns)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def html_table(grid: Grid) -> str:
+    """A table with spans, in HTML without blank lines so that Markdown lets it be."""
+    head = grid.header_rows
+    lines = ["<table>"]
+    for row in range(grid.rows):
+        if row == 0 and head:
+            lines.append("<thead>")
+        if row == head:
+            lines += ["</thead>", "<tbody>"] if head else ["<tbody>"]
+        cells = "".join(_html_cell(cell) for cell in grid.row_cells(row))
+        lines.append(f"<tr>{cells}</tr>")
+    lines.append("</tbody>" if head < grid.rows else "</thead>")
+    return "\n".join([*lines, "</table>"])
+
+
+def _html_cell(cell: GridCell) -> str:
+    tag = "th" if cell.header else "td"
+    rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
+    columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
+    return f"<{tag}{rows}{columns}>{escape_html(printable(cell.text), quote=False)}</{tag}>"

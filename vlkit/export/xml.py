@@ -1,0 +1,58 @@
+"""What the XML formats share: allowed characters, baselines, angles, names."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from vlkit.document import Line, Word
+from vlkit.geometry import Box, Point, Quad, box_quad
+
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# How far the baseline lies above the lower edge of a line's box, in its height: the descender's
+# share in Latin faces is .18 to .25.
+DESCENT = 0.2
+
+
+def printable(text: str) -> str:
+    """Text with U+FFFD for what XML 1.0 forbids: control characters, halves of surrogates."""
+    return _FORBIDDEN.sub("\ufffd", text)
+
+
+def quad_of(item: Word | Line) -> Quad:
+    return item.quad or box_quad(item.box)
+
+
+def baseline(item: Word | Line) -> tuple[Point, Point]:
+    """Where the letters stand: from the start to the end as read."""
+    top_left, top_right, bottom_right, bottom_left = quad_of(item)
+    return _between(bottom_left, top_left), _between(bottom_right, top_right)
+
+
+def _between(low: Point, high: Point) -> Point:
+    return (
+        low[0] + DESCENT * (high[0] - low[0]),
+        low[1] + DESCENT * (high[1] - low[1]),
+    )
+
+
+def angle(item: Word | Line) -> float:
+    """Degrees clockwise by which the text is turned, in (-180, 180]."""
+    (x0, y0), (x1, y1) = quad_of(item)[:2]
+    return math.degrees(math.atan2(y1 - y0, x1 - x0))
+
+
+def box_size(box: Box) -> tuple[float, float]:
+    return box[2] - box[0], box[3] - box[1]
+
+
+def number(value: float) -> str:
+    """A coordinate with at most two decimals and no trailing zeros."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+
+
+def most_common(values: Iterable[str | None]) -> str | None:
+    """The most frequent value that is there; the first of equals."""
+    found = [value for value in values if value]
+    return max(found, key=found.count) if found else None
