@@ -73,14 +73,14 @@ def ink(gray: Gray) -> Mask:
     return (flat < level).astype(np.uint8)
 
 
-def find_rules(page: Mask, text_height: float) -> Mask:
+def find_rules(page: Mask, letter: float) -> Mask:
     """1 on ruling lines: straight strokes much longer than a letter, and thin.
 
     Where a letter crosses a rule, the crossing stays ink.
     """
     rules = np.zeros_like(page)
-    length = max(12, round(3.5 * text_height))
-    thickness = max(3.0, 0.5 * text_height)
+    length = max(12, round(3.5 * letter))
+    thickness = max(3.0, 0.5 * letter)
     for kernel, across in (((length, 1), (1, 3)), ((1, length), (3, 1))):
         bridged = cv2.morphologyEx(page, cv2.MORPH_CLOSE, np.ones(across[::-1], np.uint8))
         runs = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones(kernel[::-1], np.uint8))
@@ -112,14 +112,14 @@ PICTURE = 10.0
 def segment(gray: Gray) -> Segmentation:
     """Find the runs of text of an upright page ([H, W], 0 black)."""
     page = ink(gray)
-    height = _text_height(_boxes(page)[1])
+    height = text_height(components(page)[1])
     if height == 0:
         empty = np.zeros_like(page)
         return Segmentation([], empty.astype(np.int32), np.zeros((0, 4), np.int32), empty, 0.0)
     rules = find_rules(page, height)
-    labels, boxes = _boxes(page & (1 - rules))
+    labels, boxes = components(page & (1 - rules))
     heights = boxes[:, 3] - boxes[:, 1]
-    height = _text_height(boxes)
+    height = text_height(boxes)
     ordinary = (heights >= LETTER[0] * height) & (heights < LETTER[1] * height)
     tall = (heights >= LETTER[1] * height) & (heights < PICTURE * height)
     run = np.full(len(boxes), -1)
@@ -133,7 +133,7 @@ def segment(gray: Gray) -> Segmentation:
     return Segmentation(lines, labels, boxes, rules, height)
 
 
-def _boxes(mask: Mask) -> tuple[NDArray[np.int32], Boxes]:
+def components(mask: Mask) -> tuple[NDArray[np.int32], Boxes]:
     """Connected components: labels (0 is background) and a box for each."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     x, y, width, height = stats[1:, :4].T
@@ -141,7 +141,7 @@ def _boxes(mask: Mask) -> tuple[NDArray[np.int32], Boxes]:
     return labels.astype(np.int32, copy=False), boxes
 
 
-def _text_height(boxes: Boxes) -> float:
+def text_height(boxes: Boxes) -> float:
     """Median height of components that may be letters, each counted by its width."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     letters = (height >= 4) & (width < 8 * height) & (height < 8 * width)
