@@ -105,4 +105,5 @@ def photo(rng: np.random.Generator, size: tuple[int, int] = (240, 360)) -> NDArr
         ground = np.array([0.32, 0.4, 0.3]) * (0.95 - 0.25 * depth)
         light = np.where((y > ridge)[..., None], ground, light)
     light = light + rng.normal(0.0, 0.02, light.shape)
-    return np.clip(light * 255, 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(light * 255, 0, 255).astype(np.uint8)
+    return pixels

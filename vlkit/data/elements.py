@@ -16,7 +16,8 @@ Colour = tuple[float, float, float]
 BLACK: Colour = (0.0, 0.0, 0.0)
 
 Rules = Literal["all", "horizontal", "outer", "none"]
-Align = Literal["left", "centre", "right"]
+Align = Literal["start", "centre", "end"]
+"""``start`` is the left in left-to-right text, the right in right-to-left text."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Paragraph:
     footnote: str = ""
     full_width: bool = False
     bold: bool = False
-    align: Align | None = None
+    align: Align = "start"
     direction: Direction | None = None
 
 
@@ -115,7 +116,7 @@ class TableCell:
     row_span: int = 1
     column_span: int = 1
     header: bool = False
-    align: Align = "left"
+    align: Align = "start"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from vlkit.data.compose import element_strips
-from vlkit.data.elements import Drawing, Element, PageBreak, Sidebar, Style, Title
+from vlkit.data.elements import Align, Drawing, Element, PageBreak, Sidebar, Style, Title
 from vlkit.data.strips import Rule, Strip, footnote_strips, running_line
 from vlkit.errors import InputError
+
+FOOT, MARGIN, RUNNING = -1, -2, -3
+"""Numbers of what is no column: foot of the page, margin column, running lines."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class _Flow:
         elif element.float_to == "bottom" and height + gap < 0.45 * (sheet.bottom - sheet.top):
             sheet.bottom -= height + gap
             sheet.foot += [
-                Placed(strip, self.left, sheet.bottom + gap + y, -1) for strip, y in column
+                Placed(strip, self.left, sheet.bottom + gap + y, FOOT) for strip, y in column
             ]
         else:
             self.floats.append(strips)
@@ -132,7 +135,7 @@ class _Flow:
         sheet, small = self.sheet, replace(self.style, font_size=self.style.font_size * 0.85)
         column, height = _stack(element_strips(element, self.style.margin_column_width, small))
         y0 = sheet.margin_top
-        sheet.margin += [Placed(strip, self.margin_x, y0 + y, -2) for strip, y in column]
+        sheet.margin += [Placed(strip, self.margin_x, y0 + y, MARGIN) for strip, y in column]
         sheet.margin_top += height + self.style.gutter
 
     def place_full(self, strips: list[Strip], *, fresh: bool = False) -> None:
@@ -167,6 +170,9 @@ class _Flow:
         first = sheet.top == self.page_top
         while True:
             room = sheet.bottom - sheet.top - held - (0.0 if first else strips[0].before)
+            if count == 1 and strips[-1].keep_next:
+                # A heading over the columns wants some lines of them below it.
+                room -= 4 * self.style.font_size * self.style.leading
             columns, rest = _fill(strips, count, room, force=first or force)
             brought = [
                 strip.footnote for column in columns for strip, _ in column if strip.footnote
@@ -227,7 +233,7 @@ class _Flow:
         y += 0.6 * self.style.font_size
         for note in sheet.notes:
             for strip in footnote_strips(note, self.width, self.style):
-                sheet.foot.append(Placed(strip, self.left, y, -1))
+                sheet.foot.append(Placed(strip, self.left, y, FOOT))
                 y += strip.height
 
 
@@ -303,18 +309,14 @@ def running_lines(sheet: Sheet, number: int, total: int, style: Style) -> list[P
     """Header first, then footer and page number."""
     width, height = style.size
     left, _, right, _ = style.margins
-    found: list[Placed] = []
+    found: list[Strip] = []
     if style.header:
-        found.append(Placed(running_line(style.header, "header", left, 36.0, style), 0, 0, -3))
+        found.append(running_line(style.header, "header", 36.0, "start", style))
         sheet.rules.append(Rule(left, 42.0, width - right, 42.0, 0.4))
     if style.footer:
-        found.append(
-            Placed(running_line(style.footer, "footer", left, height - 32.0, style), 0, 0, -4)
-        )
+        found.append(running_line(style.footer, "footer", height - 32.0, "start", style))
     if style.page_number:
         text = style.page_number.format(page=number, pages=total)
-        strip = running_line(text, "page_number", 0.0, height - 32.0, style)
-        box = strip.lines[0].box
-        shift = width - right - box[2] if style.footer else (width - box[0] - box[2]) / 2
-        found.append(Placed(strip, shift, 0, -5))
-    return found
+        align: Align = "end" if style.footer else "centre"
+        found.append(running_line(text, "page_number", height - 32.0, align, style))
+    return [Placed(strip, 0.0, 0.0, RUNNING) for strip in found]

@@ -85,12 +85,12 @@ class Setting:
     def width(self, text: str) -> float:
         return sum(face.width(part, self.size) for face, part in self.drawn(text))
 
-    def drawn(self, word: str) -> list[tuple[Face, str]]:
+    def drawn(self, word: str) -> tuple[tuple[Face, str], ...]:
         """The pieces of a word as they are drawn."""
         found = pieces(word, self.families, self.bold)
         if not self.ligatures:
             return found
-        return [(face, _ligate(part, face)) for face, part in found]
+        return tuple((face, _ligate(part, face)) for face, part in found)
 
 
 def _ligate(text: str, face: Face) -> str:
@@ -124,15 +124,12 @@ def set_lines(
     width: float,
     setting: Setting,
     *,
-    align: Align | None = None,
+    align: Align = "start",
     justify: bool = False,
     indent: float = 0.0,
 ) -> list[SetLine]:
-    """Break ``text`` into lines of at most ``width`` (a line break in it is kept).
-
-    ``align`` None is the side where the direction starts. ``indent`` is of the first line.
-    """
-    align = align or ("right" if setting.direction == "rtl" else "left")
+    """Break ``text`` into lines of at most ``width`` (a line break in it is kept); ``indent``
+    is of the first line."""
     found: list[SetLine] = []
     for paragraph in text.split("\n"):
         rows = _break(paragraph.split(), width, setting, indent)
@@ -198,7 +195,8 @@ def _set(row: list[_Token], width: float, setting: Setting, align: Align, stretc
     order = visual_order([token.text for token in row], setting.direction)
     widths = [setting.width(token.seen) for token in row]
     total = sum(widths) + space * (len(row) - 1)
-    x = {"left": 0.0, "centre": (width - total) / 2, "right": width - total}[align]
+    left = "end" if setting.direction == "rtl" else "start"
+    x = (width - total) / 2 if align == "centre" else 0.0 if align == left else width - total
     if stretch and len(row) > 1:
         wider = space + (width - total) / (len(row) - 1)
         if wider <= WIDEST_STRETCH * space:
@@ -226,7 +224,7 @@ def _texts(token: _Token, x: float, setting: Setting, *, space: bool) -> list[Te
     """One word's drawing, from the left."""
     parts = setting.drawn(token.seen)
     if is_rtl(token.text):
-        parts = [(face, part[::-1].translate(MIRRORED)) for face, part in reversed(parts)]
+        parts = tuple((face, part[::-1].translate(MIRRORED)) for face, part in reversed(parts))
     found = []
     for number, (face, part) in enumerate(parts):
         last = number == len(parts) - 1

@@ -187,8 +187,8 @@ def typeset(elements: Sequence[Element], style: Style | None = None, name: str =
     pages = []
     for number, sheet in enumerate(sheets, start=1):
         running = running_lines(sheet, number, len(sheets), style)
-        header = [each for each in running if each.column == -3]
-        rest = [each for each in running if each.column != -3]
+        header = [each for each in running if each.strip.owner.role == "header"]
+        rest = [each for each in running if each.strip.owner.role != "header"]
         placed = [*header, *sheet.body, *_floats(sheet), *sheet.margin, *_notes(sheet), *rest]
         pages.append(_draw(style, sheet, placed))
         made.add_page(style, number, placed)

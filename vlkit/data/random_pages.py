@@ -5,7 +5,7 @@ The same seed and arguments give the same document, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -105,7 +105,7 @@ class _Body:
 
     def __init__(self, writer: Writer, style: Style) -> None:
         self.writer, self.rng, self.style = writer, writer.rng, style
-        self.notes = self.figures = self.tables = 0
+        self.notes = self.figures = 0
 
     def part(self, index: int) -> list[Element]:
         found: list[Element] = []
@@ -119,8 +119,9 @@ class _Body:
         elif chance < 0.24:
             found.append(self.drawing())
         elif chance < 0.32:
-            self.tables += 1
-            found.append(random_table(self.writer, rows=5, columns=3))
+            found.append(
+                random_table(self.writer, rows=5, columns=2 if self.style.columns == 3 else 3)
+            )
         elif chance < 0.38:
             text = self.writer.prose(2)
             found.append(Sidebar((Heading(self.writer.heading(), 3), Paragraph(text))))
@@ -175,7 +176,7 @@ def random_table(
     kinds: list[TableKind] = ["ruled", "horizontal", "borderless", "shaded"]
     kind = kind or kinds[int(rng.integers(4))]
     spans = bool(rng.random() < 0.3) if spans is None else spans
-    right: Align = "right" if rng.random() < 0.6 else "left"
+    right: Align = "end" if rng.random() < 0.6 else "start"
     head = 2 if spans and columns >= 3 else 1
     cells = _header_cells(writer, columns, head, right)
     row = head
@@ -213,7 +214,7 @@ def random_table(
 def _header_cells(writer: Writer, columns: int, head: int, right: Align) -> list[TableCell]:
     if head == 1:
         return [
-            TableCell(writer.heading(), 0, column, header=True, align=right if column else "left")
+            TableCell(writer.heading(), 0, column, header=True, align=right if column else "start")
             for column in range(columns)
         ]
     years = [str(2026 - columns + column) for column in range(1, columns)]
@@ -230,17 +231,17 @@ def _header_cells(writer: Writer, columns: int, head: int, right: Align) -> list
 def _body_cells(
     writer: Writer, row: int, columns: int, right: Align, *, empty: float
 ) -> list[TableCell]:
-    makers = [
-        writer.number,
+    makers: list[Callable[[], str]] = [
         writer.percent,
         writer.amount,
         writer.date,
-        lambda: f"{writer.number()} {writer.pick('measure')}",
+        writer.quantity,
         lambda: writer.pick("person"),
+        writer.number,
     ]
     found = []
     for column in range(1, columns):
-        text = "" if writer.rng.random() < empty else makers[(column * 7 + 1) % len(makers)]()
+        text = "" if writer.rng.random() < empty else makers[column % len(makers)]()
         found.append(TableCell(text, row, column, align=right))
     return found
 
@@ -318,7 +319,7 @@ def random_business_page(
     elements: list[Element] = [
         Paragraph(sender),
         Paragraph(f"{writer.pick('person')}\n{writer.address()}"),
-        Paragraph(writer.date(), align="left" if language == "heb" else "right"),
+        Paragraph(writer.date(), align="end"),
         Heading(f"{writer.heading()} {writer.number(1000, 99999)}"),
         Paragraph(writer.prose(int(rng.integers(3, 7)))),
     ]

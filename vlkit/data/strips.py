@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vlkit.data.elements import (
     BLACK,
+    Align,
     CheckBoxes,
     Colour,
     Form,
@@ -61,6 +62,8 @@ class Picture:
 
 
 Op = Text | Rule | Fill | Picture
+Frame = Literal["box", "ends", "none"]
+"""A table's outer rules: on all four sides, above and below, nowhere."""
 
 
 @dataclass(eq=False)
@@ -82,7 +85,7 @@ class Owner:
     header: list[Strip] = field(default_factory=list)
     columns: int = 0
     ruled: bool = False
-    frame: Literal["box", "ends", "none"] = "none"
+    frame: Frame = "none"
     rule_width: float = 0.5
     caption: Owner | None = None
 
@@ -150,7 +153,7 @@ def paragraph_strips(element: Paragraph, width: float, style: Style) -> list[Str
         width,
         setting,
         align=element.align,
-        justify=style.justify and element.align is None,
+        justify=style.justify and element.align == "start",
         indent=style.indent,
     )
     strips = text_strips(lines, owner, setting, style.leading)
@@ -170,11 +173,11 @@ def list_strips(text: str, marker: str, level: int, width: float, style: Style) 
         set_lines(text, room, setting), owner, setting, style.leading, x=0.0 if rtl else left + hang
     )
     mark = text_strips(
-        set_lines(marker, hang, setting, align="left"),
+        set_lines(marker, hang, setting),
         owner,
         setting,
         style.leading,
-        x=width - left - setting.width(marker) if rtl else left,
+        x=room if rtl else left,
     )[0]
     first = strips[0]
     first.ops = [*mark.ops, *first.ops]
@@ -199,18 +202,13 @@ def footnote_strips(text: str, width: float, style: Style) -> list[Strip]:
     return text_strips(set_lines(text, width, setting), owner, setting, 1.2)
 
 
-def running_line(text: str, role: Role, x: float, y: float, style: Style) -> Strip:
-    """A header, footer or page number whose line starts at x; its strip is at the page's
-    origin."""
-    setting = Setting.of(replace_direction(style), 0.8)
-    owner = Owner(role=role, source=text)
-    line = shifted(set_lines(text, style.size[0], setting)[0], x, y)
-    return Strip(owner, 0.0, [*line.texts], [line.line])
-
-
-def replace_direction(style: Style) -> Style:
-    """The same style, left to right."""
-    return replace(style, direction="ltr")
+def running_line(text: str, role: Role, y: float, align: Align, style: Style) -> Strip:
+    """A header, footer or page number on base line ``y``; its strip is at the page's origin."""
+    setting = Setting.of(style, 0.8)
+    left, _, right, _ = style.margins
+    line = set_lines(text, style.size[0] - left - right, setting, align=align)[0]
+    at = shifted(line, left, y)
+    return Strip(Owner(role=role, source=text), 0.0, [*at.texts], [at.line])
 
 
 def checkbox_strips(element: CheckBoxes, width: float, style: Style) -> list[Strip]:
@@ -222,29 +220,45 @@ def checkbox_strips(element: CheckBoxes, width: float, style: Style) -> list[Str
 
 def form_strips(element: Form, width: float, style: Style) -> list[Strip]:
     """Labels and values; every pair is a block of its own."""
-    setting, bold = Setting.of(style), Setting.of(style, bold=True)
     pitch = style.font_size * (2.1 if element.boxed else 1.8)
     gap = style.font_size
     room = (width - gap * (element.per_row - 1)) / element.per_row
     found: list[Strip] = []
-    for start in range(0, len(element.fields), element.per_row):
-        for place, (label, value) in enumerate(element.fields[start : start + element.per_row]):
-            left = place * (room + gap)
-            owner = Owner(source=f"{label} {value}".strip())
-            name = set_lines(label, room, bold)[0]
-            at = left + name.width + 0.6 * style.font_size
-            baseline = pitch / 2 + style.font_size * 0.36
-            parts = [shifted(name, left, baseline)]
-            if value:
-                parts.append(shifted(set_lines(value, room * 4, setting)[0], at + 3, baseline))
-            words = [word for part in parts for word in part.line.words]
-            line = Line(words=words, box=box_union(word.box for word in words))
-            ops: list[Op] = [text for part in parts for text in part.texts]
-            ops += _field_frame(at, left + room, pitch, style, boxed=element.boxed)
-            last = place == element.per_row - 1 or start + place == len(element.fields) - 1
+    for number, (label, value) in enumerate(element.fields):
+        place = number % element.per_row
+        left = place * (room + gap)
+        if style.direction == "rtl":
+            left = width - left - room
+        strip = _field(label, value, left, room, pitch, style, boxed=element.boxed)
+        if place < element.per_row - 1 and number < len(element.fields) - 1:
             # The pairs of one row stand side by side: only the last one moves on.
-            found.append(Strip(owner, pitch if last else 0.0, ops, [line], keep_next=not last))
+            strip.height, strip.keep_next = 0.0, True
+        found.append(strip)
     return spaced(found, 0.6 * style.font_size, 0.6 * style.font_size)
+
+
+def _field(
+    label: str, value: str, left: float, room: float, pitch: float, style: Style, *, boxed: bool
+) -> Strip:
+    """One pair between ``left`` and ``left + room``."""
+    baseline = pitch / 2 + style.font_size * 0.36
+    name = set_lines(label, room, Setting.of(style, bold=True))[0]
+    taken = name.width + 0.6 * style.font_size
+    rtl = style.direction == "rtl"
+    parts = [shifted(name, left, baseline)]
+    if rtl:
+        taken = room - (name.texts[0].x - 0.6 * style.font_size)
+    x0, x1 = (left, left + room - taken) if rtl else (left + taken, left + room)
+    if value:
+        line = set_lines(value, x1 - x0 - 6.0, Setting.of(style))[0]
+        parts.append(shifted(line, x0 + 3.0, baseline))
+    words = [word for part in parts for word in part.line.words]
+    box = box_union(word.box for word in words)
+    ops: list[Op] = [text for part in parts for text in part.texts]
+    ops += _field_frame(x0, x1, pitch, style, boxed=boxed)
+    owner = Owner(source=f"{label} {value}".strip())
+    line_of_pair = Line(words=words, box=box, direction=style.direction, script=words[0].script)
+    return Strip(owner, pitch, ops, [line_of_pair])
 
 
 def _field_frame(x0: float, x1: float, pitch: float, style: Style, *, boxed: bool) -> list[Op]:

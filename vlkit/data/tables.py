@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
-from vlkit.data.elements import Style, TableCell, TableSpec
+from vlkit.data.elements import Rules, Style, TableCell, TableSpec
 from vlkit.data.lines import SetLine, Setting, set_lines, shifted
-from vlkit.data.strips import Fill, Op, Owner, Rule, Strip, caption_strips, spaced
+from vlkit.data.strips import Fill, Frame, Op, Owner, Rule, Strip, caption_strips, spaced
 from vlkit.document import Cell
 
 LEADING = 1.22
 SHADE = (0.94, 0.94, 0.94)
+FRAMES: dict[Rules, Frame] = {
+    "all": "box",
+    "outer": "box",
+    "horizontal": "ends",
+    "none": "none",
+}
 HEADER_SHADE = (0.86, 0.88, 0.9)
 
 
@@ -23,10 +30,24 @@ class _Grid:
     bold: Setting
     cells: list[TableCell]
     edges: list[float]
+    left: float
+    mirrored: bool
+    """Column 0 is the rightmost."""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.left, self.left + self.edges[-1]
+
+    def span(self, cell: TableCell) -> tuple[float, float]:
+        """x of the cell's left and right edge."""
+        near, far = self.edges[cell.column], self.edges[cell.column + cell.column_span]
+        if self.mirrored:
+            near, far = self.edges[-1] - far, self.edges[-1] - near
+        return self.left + near, self.left + far
 
     def lines(self, cell: TableCell) -> list[SetLine]:
-        pad = self.spec.padding[0]
-        width = self.edges[cell.column + cell.column_span] - self.edges[cell.column] - 2 * pad
+        x0, x1 = self.span(cell)
+        width = x1 - x0 - 2 * self.spec.padding[0]
         setting = self.bold if cell.header else self.setting
         return set_lines(cell.text, width, setting, align=cell.align) if cell.text else []
 
@@ -40,12 +61,14 @@ def table_strips(spec: TableSpec, width: float, style: Style) -> list[Strip]:
     setting = Setting.of(style, spec.font_scale)
     bold = Setting.of(style, spec.font_scale, bold=True)
     cells = _complete(spec)
-    grid = _Grid(spec, setting, bold, cells, _edges(spec, cells, bold, width))
+    edges = _edges(spec, cells, bold, width)
+    rtl = style.direction == "rtl"
+    grid = _Grid(spec, setting, bold, cells, edges, width - edges[-1] if rtl else 0.0, rtl)
     owner = Owner(
         "table",
         columns=spec.columns,
         ruled=spec.rules != "none",
-        frame={"all": "box", "outer": "box", "horizontal": "ends", "none": "none"}[spec.rules],
+        frame=FRAMES[spec.rules],
         rule_width=spec.rule_width,
     )
     heights = _row_heights(grid)
@@ -131,7 +154,7 @@ def _groups(spec: TableSpec, cells: list[TableCell]) -> list[range]:
     for cell in cells:
         cuts -= set(range(cell.row + 1, cell.row + cell.row_span))
     ordered = sorted(cuts)
-    return [range(a, b) for a, b in zip(ordered, ordered[1:], strict=False)]
+    return [range(a, b) for a, b in itertools.pairwise(ordered)]
 
 
 def _row_strip(grid: _Grid, owner: Owner, rows: range, heights: list[float]) -> Strip:
@@ -139,19 +162,18 @@ def _row_strip(grid: _Grid, owner: Owner, rows: range, heights: list[float]) -> 
     for row in rows:
         tops.append(tops[-1] + heights[row])
     strip = Strip(owner, tops[-1], rows=len(rows))
-    strip.area = (grid.edges[0], 0.0, grid.edges[-1], tops[-1])
+    left, right = grid.ends
+    strip.area = (left, 0.0, right, tops[-1])
     for row in rows:
         if fill := _shade(grid.spec, row):
             y = tops[row - rows.start]
-            area = (grid.edges[0], y, grid.edges[-1], y + heights[row])
-            strip.ops.append(Fill(area, fill))
+            strip.ops.append(Fill((left, y, right, y + heights[row]), fill))
     for cell in grid.cells:
         if cell.row in rows:
             first = cell.row - rows.start
             _place(grid, strip, cell, first, tops[first], tops[first + cell.row_span])
     if grid.spec.rules == "horizontal" and rows.stop == grid.spec.header_rows:
-        y, width = tops[-1], grid.spec.rule_width
-        strip.ops.append(Rule(grid.edges[0], y, grid.edges[-1], y, width))
+        strip.ops.append(Rule(left, tops[-1], right, tops[-1], grid.spec.rule_width))
     return strip
 
 
@@ -163,7 +185,7 @@ def _shade(spec: TableSpec, row: int) -> tuple[float, float, float] | None:
 
 def _place(grid: _Grid, strip: Strip, cell: TableCell, row: int, top: float, bottom: float) -> None:
     """Put a cell's text, rules and truth into its strip; ``row`` counts within the strip."""
-    x0, x1 = grid.edges[cell.column], grid.edges[cell.column + cell.column_span]
+    x0, x1 = grid.span(cell)
     lines = grid.lines(cell)
     size = grid.setting.size
     pitch = size * LEADING

@@ -1,6 +1,7 @@
 """TrueType faces: what a typesetter and a PDF writer need of one, read from its tables.
 
-Source: the OpenType specification, tables ``head``, ``hhea``, ``hmtx``, ``cmap``, ``loca``, ``glyf``.
+Source: the OpenType specification, tables ``head``, ``hhea``, ``hmtx``, ``cmap``, ``loca`` and
+``glyf``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from vlkit.errors import InputError
@@ -219,7 +220,7 @@ def _format_4(cmap: bytes, at: int) -> dict[int, int]:
 
 
 def _format_12(cmap: bytes, at: int) -> dict[int, int]:
-    found = {}
+    found: dict[int, int] = {}
     for index in range(struct.unpack_from(">L", cmap, at + 12)[0]):
         start, end, glyph = struct.unpack_from(">LLL", cmap, at + 16 + 12 * index)
         found |= {code: glyph + code - start for code in range(start, end + 1)}
@@ -267,7 +268,8 @@ def families_in(folder: Path) -> dict[str, Family]:
 Piece = tuple[Face, str]
 
 
-def pieces(text: str, families: tuple[Family, ...], bold: bool) -> list[Piece]:
+@lru_cache(maxsize=1 << 16)
+def pieces(text: str, families: tuple[Family, ...], bold: bool) -> tuple[Piece, ...]:
     """``text`` cut where it changes to another of the families, each char in the first that
     has it.
 
@@ -287,4 +289,4 @@ def pieces(text: str, families: tuple[Family, ...], bold: bool) -> list[Piece]:
             found[-1] = (face, found[-1][1] + char)
         else:
             found.append((face, char))
-    return found
+    return tuple(found)
