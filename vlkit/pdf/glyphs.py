@@ -23,6 +23,8 @@ _BOLD = re.compile(r"bold|black|heavy|(semi|demi)(bold|\b)|[-,]bd", re.IGNORECAS
 _ITALIC = re.compile(r"ital|obli|kursiv", re.IGNORECASE)
 _LIGATURES = re.compile("[\ufb00-\ufb4f\ufb50-\ufdff\ufe70-\ufefc]")
 """Presentation forms, which text outside of fonts does not use."""
+_LAM = "\u0644"
+_ALEFS = "\u0627\u0622\u0623\u0625\u0671"
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,10 @@ def _same_shape(a: Glyph, b: Glyph) -> bool:
 
 
 def _add_piece(glyph: Glyph, piece: Glyph) -> None:
-    # pdfium turns the letters of a right-to-left ligature around with the rest of its line.
-    if unicodedata.bidirectional(piece.text[0]) in ("R", "AL", "NSM"):
+    # pdfium turns the letters of a right-to-left ligature around with the rest of its line, but
+    # not those of lam-alef, where the file names it by its presentation form.
+    turned = unicodedata.bidirectional(piece.text[0]) in ("R", "AL")
+    if turned and not (glyph.text == _LAM and piece.text in _ALEFS):
         glyph.text = piece.text + glyph.text
     else:
         glyph.text += piece.text

@@ -9,7 +9,7 @@ import math
 import statistics
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -20,10 +20,13 @@ from vlkit.pdf.scripts import script_of
 
 WORD_GAP = 0.17
 """Wider than this, beyond the line's letter spacing, is a space. Spaces are .2 to .35 wide."""
-LINE_GAP = 1.0
-"""Wider than this ends the line, where no space was drawn: columns are further apart."""
-SPACED_LINE_GAP = 2.0
-"""The same where a space was drawn: justified lines stretch theirs."""
+LINE_GAP = 0.8
+"""Wider than this ends the line: justified lines stretch their spaces less, columns are further
+apart."""
+SPACED_LINE_GAP = 0.6
+"""The same for what a drawn space leaves of the gap."""
+MAX_SPACING = 0.6
+"""Letters further apart stand in a table's columns."""
 SAME_ROW = 0.12
 SAME_LINE = 0.25
 """How far baselines of the same row, and of pieces of one line, are apart at most."""
@@ -69,7 +72,12 @@ class Frame:
 
 @dataclass(slots=True)
 class Cell:
-    """A glyph in its frame, with the marks set on it."""
+    """A glyph in its frame, with the marks set on it.
+
+    Attributes:
+        space: How wide a space was drawn between it and the cell on its left.
+        spacing: The gap that letters keep here: more than 0 where they are set spaced out.
+    """
 
     text: str
     u0: float
@@ -80,6 +88,8 @@ class Cell:
     style: Style
     run: int
     bold: bool
+    space: float = 0.0
+    spacing: float = 0.0
 
     @property
     def size(self) -> float:
@@ -112,10 +122,7 @@ def assemble(glyphs: Sequence[Glyph]) -> list[Line]:
     lines: list[Line] = []
     for frame, group in _by_frame(glyphs).items():
         cells = _without_overprint([_cell(glyph, frame) for glyph in group])
-        spaces = [cell for cell in cells if cell.text == " "]
-        shapes = _with_marks([cell for cell in cells if cell.text != " "])
-        pieces = _pieces(shapes, spaces)
-        found = [_line(piece, spaces, frame) for piece in _joined(pieces)]
+        found = [_line(line, frame) for line in _joined(_pieces(_with_marks(cells)))]
         lines += sorted(found, key=lambda line: (line.box[1], line.box[0]))
     return lines
 
@@ -224,7 +231,8 @@ def _with_marks(cells: Sequence[Cell]) -> list[Cell]:
     letters = [cell for cell in cells if not _mark(cell.text)]
     rows: defaultdict[int, list[Cell]] = defaultdict(list)
     for cell in letters:
-        rows[round(cell.base / cell.size) if cell.size else 0].append(cell)
+        if cell.text != " ":
+            rows[round(cell.base / cell.size) if cell.size else 0].append(cell)
     left: list[Cell] = []
     for mark in marks:
         row = round(mark.base / mark.size) if mark.size else 0
@@ -257,44 +265,55 @@ def _carries(letter: Cell, mark: Cell) -> bool:
 # ---- lines ------------------------------------------------------------------------------------
 
 
-def _pieces(cells: Sequence[Cell], spaces: Sequence[Cell]) -> list[Piece]:
+def _pieces(cells: Iterable[Cell]) -> list[Piece]:
     rows: list[list[Cell]] = []
     for cell in sorted(cells, key=lambda cell: cell.base):
         if rows and abs(cell.base - rows[-1][-1].base) <= SAME_ROW * cell.size:
             rows[-1].append(cell)
         else:
             rows.append([cell])
-    pieces: list[Piece] = []
-    for row in rows:
-        row.sort(key=lambda cell: cell.middle)
-        current = [row[0]]
-        for left, right in pairwise(row):
-            if _same_piece(left, right, spaces):
-                current.append(right)
-            else:
-                pieces.append(Piece(current))
-                current = [right]
-        pieces.append(Piece(current))
-    return pieces
+    return [piece for row in rows for piece in _cut(row)]
 
 
-def _same_piece(left: Cell, right: Cell, spaces: Sequence[Cell]) -> bool:
+def _cut(row: list[Cell]) -> Iterator[Piece]:
+    """Cells of a row in pieces; drawn spaces are noted on the cell that follows them."""
+    row.sort(key=lambda cell: cell.middle)
+    _note_spacing(row)
+    piece: list[Cell] = []
+    space = 0.0
+    for cell in row:
+        if cell.text == " ":
+            space += cell.u1 - cell.u0
+        elif piece and not _same_piece(piece[-1], cell, space):
+            yield Piece(piece)
+            piece, space = [cell], 0.0
+        else:
+            # Spaces that letters were drawn over are remains of the file's own making.
+            gap = cell.u0 - piece[-1].u1 if piece else 0.0
+            cell.space = space if gap > 0.04 * cell.size else 0.0
+            piece.append(cell)
+            space = 0.0
+    if piece:
+        yield Piece(piece)
+
+
+def _note_spacing(row: Sequence[Cell]) -> None:
+    """Find text that is set spaced out: most letters of a style keep a gap to the next."""
+    gaps: defaultdict[Style, list[float]] = defaultdict(list)
+    for left, right in pairwise(row):
+        if left.style == right.style and left.text.isalpha() and right.text.isalpha():
+            gaps[left.style].append(right.u0 - left.u1)
+    for cell in row:
+        found = sorted(gaps[cell.style])
+        if len(found) >= 3:
+            cell.spacing = min(max(found[len(found) // 4], 0.0), MAX_SPACING * cell.size)
+
+
+def _same_piece(left: Cell, right: Cell, space: float) -> bool:
     small, large = sorted((left.size, right.size))
-    if small < 0.8 * large:
-        return False
-    gap = right.u0 - left.u1
-    return gap <= LINE_GAP * large or (
-        gap <= SPACED_LINE_GAP * large and _space_between(left, right, spaces)
-    )
-
-
-def _space_between(left: Cell, right: Cell, spaces: Sequence[Cell]) -> bool:
-    if right.u0 - left.u1 < 0.04 * max(left.size, right.size):
-        return False
-    return any(
-        left.middle < space.middle < right.middle and abs(space.base - left.base) <= 0.5 * left.size
-        for space in spaces
-    )
+    gap = right.u0 - left.u1 - min(left.spacing, right.spacing) * (2 if space else 1)
+    limit = min(space, large) + SPACED_LINE_GAP * large if space else LINE_GAP * large
+    return small >= 0.8 * large and gap <= limit
 
 
 def _joined(pieces: list[Piece]) -> list[list[Cell]]:
@@ -335,14 +354,10 @@ def _same_line(a: Piece, b: Piece) -> bool:
 # ---- words ------------------------------------------------------------------------------------
 
 
-def _line(cells: list[Cell], spaces: Sequence[Cell], frame: Frame) -> Line:
-    near = _spaces_of(cells, spaces)
-    spacing = _letter_spacing(cells, near)
+def _line(cells: list[Cell], frame: Frame) -> Line:
     items: list[Cell | None] = [cells[0]]
     for left, right in pairwise(cells):
-        gap = right.u0 - left.u1
-        em = max(left.size, right.size)
-        if gap - spacing > WORD_GAP * em or _space_between(left, right, near):
+        if _is_break(left, right):
             items.append(None)
         items.append(right)
     texts = [item.text if item else " " for item in items]
@@ -368,23 +383,10 @@ def _line(cells: list[Cell], spaces: Sequence[Cell], frame: Frame) -> Line:
     )
 
 
-def _spaces_of(cells: Sequence[Cell], spaces: Sequence[Cell]) -> list[Cell]:
-    u0, u1 = cells[0].u0, cells[-1].u1
-    low, high = min(cell.v0 for cell in cells), max(cell.v1 for cell in cells)
-    return [space for space in spaces if u0 < space.middle < u1 and low <= space.base <= high]
-
-
-def _letter_spacing(cells: Sequence[Cell], spaces: Sequence[Cell]) -> float:
-    """The gap that letters of this line keep: 0, or more where it is set spaced out."""
-    gaps = sorted(
-        right.u0 - left.u1
-        for left, right in pairwise(cells)
-        if left.run == right.run and not _space_between(left, right, spaces)
-    )
-    letters = sum(cell.text.isalpha() for cell in cells)
-    if len(gaps) < 3 or letters < 0.5 * len(cells):
-        return 0.0
-    return max(gaps[len(gaps) // 4], 0.0)
+def _is_break(left: Cell, right: Cell) -> bool:
+    gap = (right.u0 - left.u1) / max(left.size, right.size, 1e-6)
+    spacing = min(left.spacing, right.spacing) / max(left.size, right.size, 1e-6)
+    return gap - spacing > WORD_GAP or (right.space > 0 and gap > 0.04)
 
 
 def _words(cells: Sequence[Cell], frame: Frame) -> list[Word]:
