@@ -16,6 +16,9 @@ FLOORS = {
     1: [
         "images",
         "pdf",
+        "text_layer",
+        "sniffing",
+        "download",
         "sources",
         "layout",
         "export",

@@ -197,7 +197,9 @@ def _read_pages(name: str, numbers: list[int]) -> list[Page]:
 def _write(
     name: str, pages: list[Page], output: Output | None, stem: str
 ) -> tuple[Document, list[str]]:
-    document = finish(Document(name=Path(name).name, pages=pages)).with_source(name)
+    assert _reader
+    document = finish(Document(name=Path(name).name, pages=pages))
+    document.with_source(name, _reader.options.password)
     return document, write_outputs(document, output, stem) if output else []
 
 

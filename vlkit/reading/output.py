@@ -7,12 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from vlkit.document import Document
 from vlkit.errors import OutputError
-from vlkit.files import write_atomically
+
+SUFFIXES = {"alto": ".alto.xml", "page": ".page.xml", "overlay": ".overlay.png"}
+"""Where other programs expect more of a file's name than the format."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,11 @@ def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
             remedy="Choose another with --output",
             file=base.parent,
         ) from error
+    formats = [*output.formats, *(["overlay"] if output.overlay else [])]
     written = []
-    for form in output.formats:
-        path = base.with_name(f"{base.name}{SUFFIXES.get(form, '.' + form)}")
-        document.save(path)
-        written.append(str(path))
-    if output.overlay:
-        for page, picture in zip(document.pages, document.overlay(), strict=True):
-            path = base.with_name(f"{base.name}.p{page.number}.png")
-            encoded = BytesIO()
-            picture.save(encoded, "PNG")
-            write_atomically(path, encoded.getvalue())
-            written.append(str(path))
+    for form in formats:
+        path = base.with_name(base.name + SUFFIXES.get(form, f".{form}"))
+        written += [str(path) for path in document.save(path)]
     return written
 
 

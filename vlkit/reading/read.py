@@ -86,7 +86,7 @@ def read(
             if on_page:
                 on_page(page)
         name = opened.name
-    return finish(Document(name=name, pages=done)).with_source(source)
+    return finish(Document(name=name, pages=done)).with_source(source, password)
 
 
 class Reader:
