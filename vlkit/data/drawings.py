@@ -9,6 +9,8 @@ from vlkit.data.elements import Drawing, Style
 from vlkit.data.lines import Setting, set_lines, shifted
 from vlkit.data.strips import Fill, Op, Owner, Picture, Rule, Strip, caption_strips, spaced
 
+SIDES = 32.0
+"""Room left and right of a chart, in all."""
 INKS = ((0.16, 0.33, 0.55), (0.78, 0.42, 0.18), (0.36, 0.55, 0.35), (0.5, 0.5, 0.52))
 
 
@@ -19,7 +21,8 @@ def drawing_strips(element: Drawing, width: float, style: Style) -> list[Strip]:
     strip = Strip(owner, element.height, area=(0.0, 0.0, width, element.height))
     match element.kind:
         case "bars":
-            strip.ops = _bars(rng, width, element.height)
+            count = len(element.labels) or int(rng.integers(4, 9))
+            strip.ops = _bars(rng, count, width, element.height)
         case "lines":
             strip.ops = _curves(rng, width, element.height)
         case "boxes":
@@ -41,9 +44,9 @@ def _label(strip: Strip, labels: tuple[str, ...], width: float, style: Style) ->
     """Small words spread along the drawing's lower edge."""
     setting = Setting.of(style, 0.7)
     for number, label in enumerate(labels):
-        room = width / len(labels)
+        room = (width - SIDES) / len(labels)
         line = set_lines(label, room, setting, align="centre")[0]
-        at = shifted(line, number * room, strip.height - 3.0)
+        at = shifted(line, SIDES / 2 + number * room, strip.height - 3.0)
         strip.ops += at.texts
         strip.lines.append(at.line)
 
@@ -55,13 +58,12 @@ def _axes(width: float, height: float) -> list[Op]:
     ]
 
 
-def _bars(rng: np.random.Generator, width: float, height: float) -> list[Op]:
-    count = int(rng.integers(4, 9))
-    pitch = (width - 26.0) / count
+def _bars(rng: np.random.Generator, count: int, width: float, height: float) -> list[Op]:
+    pitch = (width - SIDES) / count
     ops = _axes(width, height)
     for index in range(count):
         tall = float(rng.uniform(0.15, 0.95)) * (height - 26.0)
-        x = 18.0 + index * pitch
+        x = SIDES / 2 + (index + 0.15) * pitch
         area = (x, height - 14.0 - tall, x + 0.7 * pitch, height - 14.0)
         ops.append(Fill(area, INKS[index % 2]))
     return ops
