@@ -13,6 +13,7 @@ from html import escape as escape_html
 from vlkit.document import Document
 from vlkit.export.flow import Grid, GridCell, Node, Passage, Picture, flow
 from vlkit.export.footnotes import Footnotes, find_footnotes
+from vlkit.export.lists import BULLETS, CHECKED, UNCHECKED, ordinal
 from vlkit.export.xml import printable
 
 _ALWAYS = re.compile(r"[\\`*]")
@@ -23,9 +24,6 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 _TILDE = re.compile(r"~")
 _LINE_START = re.compile(r"^(?:#{1,6}(?=\s|$)|[+-](?=\s|$)|>|={1,}\s*$|-{2,}\s*$|~{3}|\|)")
 _NUMBER_START = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-_BULLETS = frozenset("•‣◦⁃∙·●○■□▪▫◆◇-–—*+")
-_CHECKED, _UNCHECKED = frozenset("☑☒✓✔"), frozenset("☐")
-_ORDERED = re.compile(r"^\(?(\d{1,9})[.)]$")
 
 
 def to_markdown(document: Document) -> str:
@@ -111,11 +109,11 @@ def _list(items: list[Passage], notes: Footnotes) -> str:
 def _marker(marker: str | None, text: str) -> tuple[str, str]:
     """Markdown's marker for a list item, and its text with what that could not say."""
     marker = (marker or "").strip()
-    if ordered := _ORDERED.match(marker):
-        return f"{ordered.group(1)}.", text
-    if marker in _CHECKED or marker in _UNCHECKED:
-        return "-", f"[{'x' if marker in _CHECKED else ' '}] {text}"
-    if not marker or marker in _BULLETS:
+    if (value := ordinal(marker)) is not None:
+        return f"{value}.", text
+    if marker in CHECKED or marker in UNCHECKED:
+        return "-", f"[{'x' if marker in CHECKED else ' '}] {text}"
+    if not marker or marker in BULLETS:
         return "-", text
     return "-", f"{escape(marker)} {text}"
 

@@ -30,24 +30,28 @@ def join_lines(lines: Sequence[str], hyphenated: frozenset[str] = frozenset()) -
     for line in lines:
         line = " ".join(line.split())
         if text and line:
-            text = _join(text, line, hyphenated)
+            drop, space = seam(text, line, hyphenated)
+            text = f"{text[:-1] if drop else text}{space}{line}"
         else:
             text = text or line
     return text.replace(_SOFT_HYPHEN, "")
 
 
-def _join(text: str, line: str, hyphenated: frozenset[str]) -> str:
+def seam(text: str, line: str, hyphenated: frozenset[str] = frozenset()) -> tuple[bool, str]:
+    """How a line joins the text before it; neither may be empty.
+
+    Returns:
+        Whether the text's last character, a hyphen, is dropped, and what stands between.
+    """
     if text.endswith(_SOFT_HYPHEN):
-        return text + line
+        return True, ""
     if _UNSPACED.match(text[-1]) and _UNSPACED.match(line[0]):
-        return text + line
+        return False, ""
     broken, rest = _BROKEN.search(text), _GOES_ON.match(line)
     if not broken or not rest or rest.group().casefold() in _CONJUNCTIONS:
-        return f"{text} {line}"
+        return False, " "
     first = broken.group(1)
     compound = f"{first}-{rest.group()}".casefold().lstrip("(\"'“")
     # A hyphen before a capital, a second hyphen, or one seen elsewhere belongs to the word.
     keeps = not rest.group().islower() or any(h in first for h in _HYPHENS)
-    if keeps or compound in hyphenated:
-        return text + line
-    return text[:-1] + line
+    return not keeps and compound not in hyphenated, ""
