@@ -29,11 +29,11 @@ WORKING_SIZE = 1700
 MAX_SKEW = 15.0
 MIN_SKEW = 0.3
 """Less than this neither hurts an engine nor is worth resampling the page for."""
-SIDEWAYS = 2.0
-"""How many times more text must run up the page than across it before the page is turned."""
-UPSIDE_DOWN = 0.7
-"""Mean probability above which lines are taken to stand on their heads."""
-CLASSIFIED = 24
+CLEAR = 2.0
+"""Text that runs one way and this many times what runs the other way decides by itself."""
+MARGIN = 0.2
+"""By how much (see ``_uprightness``) a page must look wrong before it is turned."""
+CLASSIFIED = 16
 """Words, the longest ones, that the classifier sees."""
 CLASSIFIER = "models/ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 
@@ -65,13 +65,13 @@ class Deskew:
 def find_rotation(gray: Gray) -> Rotation:
     """Quarter turns clockwise by which the text of the page stands turned, in degrees."""
     words = find_words(gray)
-    across = words.length[np.abs(words.angle) <= 45].sum()
-    up = words.length[np.abs(words.angle) > 45].sum()
-    sideways = up > SIDEWAYS * across
-    probability = _upside_down(words, sideways)
-    if sideways:
-        return 270 if probability > 0.5 else 90
-    return 180 if probability > UPSIDE_DOWN else 0
+    up = words.length[words.steep].sum()
+    across = words.length[~words.steep].sum()
+    upright = _uprightness(words, ~words.steep) if up <= CLEAR * across else 0.0
+    turned = _uprightness(words, words.steep) if across < CLEAR * up else 0.0
+    if up > CLEAR * across or abs(turned) > abs(upright) + MARGIN:
+        return 90 if turned >= 0 else 270
+    return 180 if upright < -MARGIN else 0
 
 
 def find_skew(gray: Gray) -> float:
@@ -106,6 +106,11 @@ class Words:
     letters: NDArray[np.int32]
     height: float
     page: Gray
+
+    @property
+    def steep(self) -> NDArray[np.bool_]:
+        """[N] whether the blob runs up the page rather than across it."""
+        return np.abs(self.angle) > 45
 
 
 def find_words(gray: Gray) -> Words:
@@ -198,27 +203,30 @@ def _sharpness(feet: NDArray[np.float64], angle: float, height: float) -> float:
 # Upside down
 
 
-def _upside_down(words: Words, sideways: bool) -> float:
-    """Mean probability that a word stands on its head, once a sideways page is turned by a
-    quarter counter-clockwise; 0 without words or classifier.
+def _uprightness(words: Words, chosen: NDArray[np.bool_]) -> float:
+    """-1 where the classifier holds the chosen words to stand on their heads, 1 upright; 0 if it
+    can't tell, or without words or classifier.
+
+    Steep words are read down the page, as text does that was turned clockwise. Each is seen both
+    ways up, so that what looks alike both ways counts for nothing.
     """
     classifier = _classifier()
-    along = (np.abs(words.angle) > 45) == sideways
-    chosen = np.flatnonzero(along)
-    chosen = chosen[np.argsort(-words.length[chosen])][:CLASSIFIED]
-    if classifier is None or not len(chosen):
+    longest = np.flatnonzero(chosen)
+    longest = longest[np.argsort(-words.length[longest])][:CLASSIFIED]
+    if classifier is None or not len(longest):
         return 0.0
-    batch = np.stack([_word_picture(words, index, sideways) for index in chosen.tolist()])
-    (scores,) = classifier.run(None, {classifier.get_inputs()[0].name: batch})
-    return float(scores[:, 1].mean())
+    batch = np.stack(
+        [_word_picture(words, index, turn) for turn in (0, 180) for index in longest.tolist()]
+    )
+    (probability,) = classifier.run(None, {classifier.get_inputs()[0].name: batch})
+    as_is, turned = probability[:, 0].reshape(2, -1)
+    return float((as_is - turned).mean())
 
 
-def _word_picture(words: Words, index: int, sideways: bool) -> NDArray[np.float32]:
+def _word_picture(words: Words, index: int, turn: int) -> NDArray[np.float32]:
     """One word set level, as the classifier wants it: [3, 48, 192], -1 to 1, 0 beyond it."""
     angle = words.angle[index]
-    if sideways:
-        # Of text that was turned clockwise, what reads left to right runs down the page.
-        angle = angle if angle > 0 else angle + 180
+    angle += turn + (180 if angle < -45 else 0)
     high = 1.5 * max(words.thickness[index], words.height)
     wide = words.length[index] + 0.5 * high
     scale = 48 / high
