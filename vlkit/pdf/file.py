@@ -16,11 +16,11 @@ import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from vlkit.document import Affine
+from vlkit.document import Affine, Box, Line
 from vlkit.errors import DamagedInput, EncryptedInput, InputError
 from vlkit.images import PageImage, Pixels
 from vlkit.pdf.glyphs import read_glyphs
-from vlkit.pdf.objects import PageObjects, scan_objects
+from vlkit.pdf.objects import PageObjects, centre, contains, scan_objects
 from vlkit.pdf.words import assemble
 from vlkit.text_layer import TextContent, TextLayer
 
@@ -155,9 +155,11 @@ class PdfFile:
                 read = read_glyphs(textpage, to_display, page.get_size(), objects)
             finally:
                 textpage.close()
+        lines = assemble([glyph for glyph in read.glyphs if not glyph.hidden])
+        hidden = assemble([glyph for glyph in read.glyphs if glyph.hidden])
         return TextContent(
-            lines=assemble([glyph for glyph in read.glyphs if not glyph.hidden]),
-            hidden=assemble([glyph for glyph in read.glyphs if glyph.hidden]),
+            lines=lines,
+            hidden=_legible(hidden, lines, objects.pictures),
             pictures=objects.pictures,
             drawings=objects.drawings,
             unmapped=read.unmapped,
@@ -212,6 +214,16 @@ def _open(source: Path | str | bytes, password: str | None, name: str | None) ->
         raise DamagedInput(
             "the PDF is damaged, or none at all", remedy="Get the file again", file=name
         ) from error
+
+
+def _legible(hidden: list[Line], lines: list[Line], pictures: list[Box]) -> list[Line]:
+    """Hidden lines that say what a picture shows, and not once more what text says."""
+    return [
+        line
+        for line in hidden
+        if any(contains(picture, centre(line.box)) for picture in pictures)
+        and not any(contains(shown.box, centre(line.box)) for shown in lines)
+    ]
 
 
 def _has_shown_annotations(page: pdfium.PdfPage) -> bool:

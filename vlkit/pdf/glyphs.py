@@ -13,7 +13,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from vlkit.document import Affine, Box, Point, apply_affine
-from vlkit.pdf.objects import PageObjects, address
+from vlkit.pdf.objects import PageObjects, address, centre, contains
 from vlkit.text_layer import map_box
 
 _HYPHEN = "\x02"
@@ -169,8 +169,7 @@ def _character(code: int) -> str:
 
 
 def _within(box: Box, size: Point) -> bool:
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return 0 <= x <= size[0] and 0 <= y <= size[1]
+    return contains((0, 0, *size), centre(box))
 
 
 def _same_shape(a: Glyph, b: Glyph) -> bool:

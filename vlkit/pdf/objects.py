@@ -11,7 +11,7 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from vlkit.document import IDENTITY, Affine, Box, box_union, compose
+from vlkit.document import IDENTITY, Affine, Box, Point, box_union, compose
 from vlkit.text_layer import map_box
 
 MAX_OBJECTS = 50_000
@@ -124,7 +124,7 @@ def _density(handle: Any, matrix: Affine) -> float:
 
 def _is_free_form(handle: Any) -> bool:
     """Whether a path has a curve or a slanted line: no rule, frame or table shading has."""
-    last: tuple[float, float] | None = None
+    last: Point | None = None
     x, y = ctypes.c_float(), ctypes.c_float()
     for index in range(min(raw.FPDFPath_CountSegments(handle), 64)):
         segment = raw.FPDFPath_GetPathSegment(handle, index)
@@ -139,7 +139,7 @@ def _is_free_form(handle: Any) -> bool:
     return False
 
 
-def _slanted(p: tuple[float, float], q: tuple[float, float]) -> bool:
+def _slanted(p: Point, q: Point) -> bool:
     return abs(p[0] - q[0]) > 0.5 and abs(p[1] - q[1]) > 0.5
 
 
@@ -172,6 +172,14 @@ def _inside_reach(a: Box, b: Box, reach: float) -> bool:
 
 def _inside(inner: Box, outer: Box) -> bool:
     return _area(_overlap(inner, outer)) >= 0.9 * _area(inner) > 0
+
+
+def centre(box: Box) -> Point:
+    return ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+
+
+def contains(box: Box, point: Point) -> bool:
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
 
 
 def _overlap(a: Box, b: Box) -> Box:

@@ -139,6 +139,8 @@ class Reader:
         if self.options.engine == "pdf-text":
             assert self.text_engine
             return self.text_engine
-        if self.text_engine and image.text_layer and judge(image, self.ocr).sound:
-            return self.text_engine
+        if self.text_engine and image.text_layer:
+            verdict = judge(image, lambda: self.ocr, self.languages)
+            if verdict.sound or not verdict.readable:
+                return self.text_engine
         return self.ocr
