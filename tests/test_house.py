@@ -17,6 +17,7 @@ FLOORS = {
         "images",
         "pdf",
         "text_layer",
+        "paths",
         "sniffing",
         "download",
         "sources",

@@ -187,10 +187,10 @@ def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> No
 
 
 def _sample() -> str:
-    from vlkit.data.samples import SAMPLE
+    from vlkit.data.samples import SAMPLE_PDF
 
     typer.echo("No path given: reading the sample page.", err=True)
-    return str(SAMPLE)
+    return str(SAMPLE_PDF)
 
 
 def _print(document: Document, form: str) -> None:

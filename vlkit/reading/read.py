@@ -16,7 +16,7 @@ from vlkit.reading.stages import Engine, Stage, load_engine, load_stage
 from vlkit.reading.text_layer import judge
 from vlkit.sources import Limits, Readable, open_source
 
-DEFAULT_STAGES = ("orient", "deskew", "recognise", "layout")
+DEFAULT_STAGES = ("orient", "deskew", "recognise", "tables", "layout", "order")
 
 
 @dataclass(frozen=True)
