@@ -1,0 +1,176 @@
+"""Lines → blocks: which line goes on in the line below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from vlkit.document import Block, Box, Line, box_union
+from vlkit.layout.lists import list_marker
+from vlkit.layout.measure import (
+    font_size,
+    height,
+    is_bold,
+    line_height,
+    middle,
+    overlap_x,
+    same_row,
+    width,
+)
+from vlkit.layout.order import reading_order
+
+PITCH = 2.1
+"""Most distance of the middles of two lines of a paragraph, in line heights."""
+LOOSE = 1.22
+"""A paragraph ends where the distance grows by this factor."""
+TEXT_WIDTH = 10.0
+"""Lines that have neighbours in their row belong to one paragraph only if they are this wide."""
+INDENT = 0.7
+"""Least indent of a first line, in line heights."""
+
+
+def build_blocks(lines: Sequence[Line]) -> list[Block]:
+    """Paragraphs of lines that lie in one column each; in no particular order."""
+    below = _links([line.box for line in lines])
+    heads = set(range(len(lines))) - set(below.values())
+    blocks = []
+    for head in sorted(heads):
+        chain = [head]
+        while chain[-1] in below:
+            chain.append(below[chain[-1]])
+        blocks += _paragraphs([lines[i] for i in chain], lines)
+    return blocks
+
+
+def line_order(lines: Sequence[Line]) -> list[int]:
+    """Indices of the lines in the order in which they are read, paragraph by paragraph."""
+    index = {id(line): number for number, line in enumerate(lines)}
+    blocks = build_blocks(lines)
+    unit = median([line_height(line) for line in lines]) if lines else 1.0
+    order = reading_order([block.box for block in blocks], line_height=unit)
+    return [index[id(line)] for i in order for line in blocks[i].lines]
+
+
+def _links(boxes: Sequence[Box]) -> dict[int, int]:
+    """Line → the line right below it, where each is the other's only neighbour."""
+    below: dict[int, list[int]] = {}
+    above: dict[int, list[int]] = {}
+    for i, upper in enumerate(boxes):
+        for j in _next_row(upper, i, boxes):
+            below.setdefault(i, []).append(j)
+            above.setdefault(j, []).append(i)
+    return {i: js[0] for i, js in below.items() if len(js) == 1 and above[js[0]] == [i]}
+
+
+def _next_row(upper: Box, index: int, boxes: Sequence[Box]) -> list[int]:
+    """The lines of the first row below that shares some width with the line."""
+    candidates = [
+        j
+        for j, box in enumerate(boxes)
+        if j != index
+        and middle(box) > middle(upper) + 0.5 * min(height(upper), height(box))
+        and overlap_x(upper, box) > 0
+    ]
+    if not candidates:
+        return []
+    nearest = min(candidates, key=lambda j: middle(boxes[j]))
+    return [j for j in candidates if same_row(boxes[nearest], boxes[j])]
+
+
+def _paragraphs(chain: list[Line], lines: Sequence[Line]) -> list[Block]:
+    """Cut a chain of lines where a paragraph ends."""
+    groups = [[chain[0]]]
+    for line in chain[1:]:
+        if _goes_on(groups[-1], line, chain, lines):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return [block_of(group) for group in groups]
+
+
+def block_of(lines: list[Line]) -> Block:
+    return Block(lines=lines, box=box_union(line.box for line in lines))
+
+
+def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[Line]) -> bool:
+    """Whether ``line`` belongs to the paragraph that the group is so far."""
+    last = group[-1]
+    unit = max(line_height(last), line_height(line))
+    pitch = middle(line.box) - middle(last.box)
+    if pitch > PITCH * unit or not _looks_alike(last, line):
+        return False
+    if len(group) > 1 and pitch > LOOSE * _pitch(group):
+        return False
+    if not _aligned(group, line, unit):
+        return False
+    if list_marker(line.text):
+        return False
+    if _in_row(last, lines) and _in_row(line, lines) and not _is_text(last, line):
+        return False
+    return not _new_paragraph(group, line, unit)
+
+
+def _pitch(group: list[Line]) -> float:
+    return median(middle(b.box) - middle(a.box) for a, b in pairwise(group))
+
+
+def _looks_alike(a: Line, b: Line) -> bool:
+    """Same size and weight, as far as they are known."""
+    sizes = font_size(a.words), font_size(b.words)
+    if sizes[0] and sizes[1] and not 0.92 < sizes[0] / sizes[1] < 1.09:
+        return False
+    if is_bold(a.words) != is_bold(b.words):
+        return False
+    return 0.6 < line_height(a) / line_height(b) < 1.67
+
+
+def _aligned(group: list[Line], line: Line, unit: float) -> bool:
+    """Left, right or middle of the line is near that of the paragraph so far."""
+    last = group[-1].box
+    left = abs(min(g.box[0] for g in group) - line.box[0]) < 2.5 * unit
+    left = left or abs(last[0] - line.box[0]) < 2.5 * unit
+    right = abs(last[2] - line.box[2]) < 1.0 * unit
+    centre = abs(last[0] + last[2] - line.box[0] - line.box[2]) < 2.0 * unit
+    return left or right or centre
+
+
+def _in_row(line: Line, lines: Sequence[Line]) -> bool:
+    return any(other is not line and same_row(line.box, other.box) for other in lines)
+
+
+def _is_text(a: Line, b: Line) -> bool:
+    unit = max(line_height(a), line_height(b))
+    return max(width(a.box), width(b.box)) > TEXT_WIDTH * unit
+
+
+def _new_paragraph(group: list[Line], line: Line, unit: float) -> bool:
+    """Whether an indent, or a last line that had room for more, starts a new paragraph."""
+    last = group[-1]
+    right = max(g.box[2] for g in [*group, line])
+    left = min(g.box[0] for g in [*group, line])
+    ended = last.text.rstrip().endswith((".", "!", "?", ":", ".”", '."', ".)", ";"))
+    rtl = line.direction == "rtl"
+    room = last.box[0] - left if rtl else right - last.box[2]
+    fits = room > width(line.words[0].box) + 0.6 * unit
+    if fits and (ended or room > 0.5 * (right - left)) and not _centred(last, line, unit):
+        return ended or len(group) > 1
+    indent = _start(line) - min(map(_start, group))
+    return (
+        ended
+        and INDENT * unit < indent < 4 * unit
+        and len(group) > 1
+        and not list_marker(group[0].text)
+    )
+
+
+def _centred(a: Line, b: Line, unit: float) -> bool:
+    return (
+        abs(a.box[0] - b.box[0]) > unit
+        and abs(a.box[0] + a.box[2] - b.box[0] - b.box[2]) < 1.5 * unit
+    )
+
+
+def _start(line: Line) -> float:
+    """Where the line begins: distances grow in reading direction."""
+    return -line.box[2] if line.direction == "rtl" else line.box[0]

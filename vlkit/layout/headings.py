@@ -1,0 +1,219 @@
+"""Title, headings and their levels, over the whole document.
+
+Evidence, in this order: section numbers (1, 1.1, 1.1.1) give the level itself; size, weight and
+capitals make styles, which are ranked; a style's level follows from numbered headings of that
+style, or from its rank.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from vlkit.document import Block, Document, Page
+from vlkit.layout.measure import block_size, font_size, height, is_bold, overlap_x, width
+
+LARGER = 1.08
+"""A heading's font is at least this much larger than running text, where fonts are known."""
+LARGER_SEEN = 1.25
+"""The same for heights of recognised lines, which vary with the letters they hold."""
+LONGEST = 160
+"""A heading has at most this many characters, and three lines."""
+DEEPEST = 6
+
+_NUMBER = re.compile(
+    r"(?:(?:chapter|section|part|appendix|kapitel|제)\s*)?"
+    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,4}|[A-Z](?:\.\d{1,2}){1,3}|[IVX]{1,5}(?=\.)|[A-Z](?=\.))"
+    r"(?:[.)장절]\s*|\s+)(?=\S*[^\W\d_])",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"(?:abstract|contents|table of contents|(?:executive )?summary|introduction|background|"
+    r"methods?|materials and methods|results(?: and discussion)?|discussion|conclusions?|"
+    r"acknowledge?ments?|references|bibliography|appendix|목차|초록|요약|서론|결론|참고\s?문헌)\W*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """What headings of one level share."""
+
+    size: float
+    bold: bool
+    capitals: bool
+
+
+def mark_headings(document: Document) -> None:
+    """Set the roles ``title`` and ``heading`` with their levels."""
+    body = body_size(document.pages)
+    found = [
+        block
+        for page in document.pages
+        for block in page.blocks
+        if block.role in ("paragraph", "list_item") and _is_heading(block, page, body)
+    ]
+    title = _title(document, found, body)
+    headings = [block for block in found if block is not title]
+    for block in headings:
+        block.role, block.marker = "heading", None
+    if title:
+        title.role, title.level, title.marker = "title", None, None
+    _set_levels(headings)
+
+
+def body_size(pages: Sequence[Page]) -> float:
+    """Size of running text: the median over characters."""
+    sizes = sorted((block_size(block), len(block.text)) for page in pages for block in page.blocks)
+    total, passed = sum(count for _, count in sizes), 0
+    for size, count in sizes:
+        passed += count
+        if 2 * passed >= total:
+            return size
+    return 1.0
+
+
+def section_depth(text: str) -> int | None:
+    """Depth of a section number: 1 for ``2`` or ``II.``, 3 for ``2.1.4``; None without one."""
+    match = _NUMBER.match(text)
+    if not match:
+        return None
+    return match["number"].count(".") + 1
+
+
+def _is_heading(block: Block, page: Page, body: float) -> bool:
+    text = block.text.strip()
+    letters = sum(char.isalpha() for char in text)
+    if len(block.lines) > 3 or len(text) > LONGEST or letters < max(3, 0.4 * len(text)):
+        return False
+    if _has_neighbour(block, page) or text.endswith((",", ";", "-")):
+        return False
+    known = font_size(block.words) is not None
+    larger = block_size(block) >= (LARGER if known else LARGER_SEEN) * body
+    sentence = text.endswith((".", "!", "?", ":")) and not _NAMED.fullmatch(text)
+    words = list(block.words)
+    bold = is_bold(words)
+    numbered = section_depth(text) is not None and text[:1].isalnum()
+    if larger:
+        return not (sentence and len(text) > 60)
+    if sentence and not (bold and len(text) < 60):
+        return False
+    if block_size(block) < 0.85 * body:
+        return False
+    if bold:
+        return not _follows_bold(block, page)
+    capitals = _is_capitals(text) and letters >= 4
+    if not _has_text_below(block, page):
+        return False
+    return (
+        bool(_NAMED.fullmatch(text))
+        or (capitals and len(block.lines) == 1)
+        or (numbered and block.role != "list_item" and len(block.lines) <= 2)
+    )
+
+
+def _has_neighbour(block: Block, page: Page) -> bool:
+    """Whether something of another part of a form or table stands close beside it."""
+    unit = height(block.lines[0].box)
+    for other in page.blocks:
+        if other is block or len(other.lines) > 2:
+            continue
+        beside = min(block.box[3], other.box[3]) - max(block.box[1], other.box[1])
+        distance = -overlap_x(block.box, other.box)
+        if beside > 0.5 * unit and -unit < distance < 8 * unit:
+            return True
+    return False
+
+
+def _follows_bold(block: Block, page: Page) -> bool:
+    """Whether all text around it is bold too, so that weight says nothing."""
+    others = [word for other in page.blocks if other is not block for word in other.words]
+    return bool(others) and is_bold(others)
+
+
+def _has_text_below(block: Block, page: Page) -> bool:
+    """Whether a paragraph of several lines, or the next heading, stands right below."""
+    unit = height(block.lines[0].box)
+    for other in page.blocks:
+        gap = other.box[1] - block.box[3]
+        if other is block or overlap_x(block.box, other.box) <= 0 or not -unit < gap < 3 * unit:
+            continue
+        if len(other.lines) >= 2 and width(other.box) > 10 * unit:
+            return True
+    return False
+
+
+def _is_capitals(text: str) -> bool:
+    return text.upper() == text and text.lower() != text
+
+
+def _title(document: Document, found: Sequence[Block], body: float) -> Block | None:
+    """The largest heading in the upper part of the first page that has text, if it stands out."""
+    first = next((page for page in document.pages if page.blocks), None)
+    if first is None:
+        return None
+    on_page = {id(block) for block in first.blocks}
+    candidates = [
+        block
+        for block in found
+        if id(block) in on_page
+        and block.box[1] < 0.55 * first.height
+        and section_depth(block.text) is None
+        and not _NAMED.fullmatch(block.text.strip())
+    ]
+    if not candidates:
+        return None
+    title = max(candidates, key=lambda block: (block_size(block), -block.box[1]))
+    others = [block_size(block) for block in found if block is not title]
+    stands_out = block_size(title) >= 1.15 * max(others, default=body)
+    alone = block_size(title) >= 1.15 * body and not any(
+        block_size(title) < 1.04 * size for size in others
+    )
+    return title if stands_out or alone else None
+
+
+def _set_levels(headings: Sequence[Block]) -> None:
+    styles = _styles(headings)
+    ranked = sorted(set(styles), key=lambda s: (-s.size, not s.bold, not s.capitals))
+    depths = {
+        style: Counter(
+            depth
+            for block, own in zip(headings, styles, strict=True)
+            if own == style and (depth := section_depth(block.text))
+        )
+        for style in ranked
+    }
+    levels: dict[Style, int] = {}
+    floor = 0
+    for style in ranked:
+        known = depths[style].most_common(1)
+        # Numbers say the level; without them a lesser style is one level down.
+        levels[style] = known[0][0] if known else min(floor + 1, DEEPEST)
+        floor = max(floor, levels[style])
+    for block, style in zip(headings, styles, strict=True):
+        depth = section_depth(block.text)
+        block.level = depth or levels[style]
+
+
+def _styles(headings: Sequence[Block]) -> list[Style]:
+    """Each heading's style; sizes that differ by no more than engines err are one."""
+    known = all(font_size(block.words) is not None for block in headings)
+    tolerance = 1.05 if known else 1.18
+    steps: list[list[float]] = []
+    for size in sorted(map(block_size, headings)):
+        if steps and size <= tolerance * median(steps[-1]):
+            steps[-1].append(size)
+        else:
+            steps.append([size])
+    rounded = {size: median(step) for step in steps for size in step}
+    return [
+        Style(
+            rounded[block_size(block)],
+            is_bold(list(block.words)),
+            _is_capitals(block.text) and section_depth(block.text) is None,
+        )
+        for block in headings
+    ]

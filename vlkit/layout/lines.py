@@ -1,0 +1,103 @@
+"""Lines as engines give them → lines that each lie in one column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from vlkit.document import Box, Line, Word, box_union
+from vlkit.layout.lists import is_marker
+from vlkit.layout.measure import height, line_height, overlap_x, overlap_y
+
+WIDE_GAP = 2.0
+"""White space of this many line heights always ends a line."""
+CORRIDOR_GAP = 0.7
+"""White space of this many ends it where it goes on above and below: a gutter."""
+CORRIDOR_REACH = 1.6
+"""How far above and below, in line heights."""
+FRAGMENT_GAP = 0.5
+"""Pieces on one row nearer than this are one line."""
+MARKER_GAP = 4.0
+"""A bullet or number may stand this far before its text."""
+
+
+def tidy_lines(lines: Sequence[Line]) -> list[Line]:
+    """Cut lines that run over columns, join fragments of one line."""
+    boxes = [word.box for line in lines for word in line.words]
+    pieces = [piece for line in lines if line.words for piece in _split(line, boxes)]
+    return _joined(pieces, boxes)
+
+
+def line_of(words: list[Word], like: Line) -> Line:
+    """A line of some of another line's words."""
+    box = box_union(word.box for word in words)
+    return like.model_copy(update={"words": words, "box": box, "quad": None})
+
+
+def _split(line: Line, boxes: Sequence[Box]) -> list[Line]:
+    unit = line_height(line)
+    groups = [[line.words[0]]]
+    for before, after in pairwise(line.words):
+        gap = -overlap_x(before.box, after.box)
+        marker = len(groups[-1]) == 1 and len(groups) == 1 and is_marker(before.text)
+        limit = MARKER_GAP if marker else WIDE_GAP
+        narrow = gap < CORRIDOR_GAP * unit
+        if narrow or (gap < limit * unit and not _is_corridor(before.box, after.box, unit, boxes)):
+            groups[-1].append(after)
+        else:
+            groups.append([after])
+    if len(groups) == 1:
+        return [line]
+    return [line_of(words, line) for words in groups]
+
+
+def _is_corridor(a: Box, b: Box, unit: float, boxes: Sequence[Box]) -> bool:
+    """Whether the white space between two words goes on above and below between other words."""
+    left, right = (a, b) if a[0] < b[0] else (b, a)
+    inset = 0.1 * (right[0] - left[2])
+    x0, x1 = left[2] + inset, right[0] - inset
+    top, bottom = min(a[1], b[1]), max(a[3], b[3])
+    sides: set[tuple[bool, bool]] = set()
+    for box in boxes:
+        above, below = box[3] <= top + 0.3 * unit, box[1] >= bottom - 0.3 * unit
+        reach = top - box[3] if above else box[1] - bottom
+        if not (above or below) or reach > CORRIDOR_REACH * unit:
+            continue
+        if box[0] < x1 and box[2] > x0:
+            return False
+        near = min(abs(box[0] - x1), abs(box[2] - x0)) < 12 * unit
+        if near:
+            sides.add((above, box[2] <= x0))
+    # Text on both sides, above or below.
+    return {(True, True), (True, False)} <= sides or {(False, True), (False, False)} <= sides
+
+
+def _joined(lines: list[Line], boxes: Sequence[Box]) -> list[Line]:
+    """Join pieces that follow each other closely on one row, and markers with their text."""
+    rest = sorted(lines, key=lambda line: line.box[0])
+    done: list[Line] = []
+    for line in rest:
+        best = None
+        for index, other in enumerate(done):
+            if _belong(other, line, boxes) and (best is None or other.box[2] > done[best].box[2]):
+                best = index
+        if best is None:
+            done.append(line)
+        else:
+            first, then = (done[best], line) if line.direction != "rtl" else (line, done[best])
+            done[best] = line_of([*first.words, *then.words], first)
+    return sorted(done, key=lambda line: (line.box[1], line.box[0]))
+
+
+def _belong(left: Line, right: Line, boxes: Sequence[Box]) -> bool:
+    a, b = left.box, right.box
+    small, large = sorted((height(a), height(b)))
+    if left.direction != right.direction or overlap_y(a, b) < 0.6 * small:
+        return False
+    gap, unit = b[0] - a[2], min(line_height(left), line_height(right))
+    marker = len(left.words) == 1 and is_marker(left.words[0].text)
+    if marker and left.direction == "ltr":
+        return -0.3 * unit < gap < MARKER_GAP * unit and large < 2.5 * small
+    if large > 1.6 * small or not -0.3 * unit < gap < FRAGMENT_GAP * unit:
+        return False
+    return not _is_corridor(a, b, unit, boxes) if gap > 0.3 * unit else True

@@ -1,0 +1,91 @@
+"""Bullets and numbers that begin list items."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from vlkit.document import Block
+
+_SURE = "•◦▪▫‣⁃∙●○■□◆◇►▶➢➤✓✔☐☑☒"
+BULLETS = _SURE + "–—*·o-"
+"""The last ones also begin other lines: they need a second item."""
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+_HANGUL = "가나다라마바사아자차카타파하"
+_STEP = 0.8
+"""A deeper level is indented by at least this many line heights."""
+_NUMBER = re.compile(
+    r"""[(\[]?(?:
+        \d{1,3}
+        | [a-zA-Z]
+        | [ivxlc]{1,6} | [IVXLC]{1,6}
+        | [가-힣]
+        )[.)\]]
+        | [①-⑳⑴-⒇]
+    """,
+    re.VERBOSE,
+)
+
+
+def list_marker(text: str) -> str | None:
+    """The bullet or number that a line begins with, if text follows it."""
+    first, _, rest = text.partition(" ")
+    if not rest.strip():
+        return None
+    if len(first) == 1 and first in BULLETS:
+        return first
+    return first if _NUMBER.fullmatch(first) else None
+
+
+def is_marker(text: str) -> bool:
+    """Whether the text is a bullet or number and nothing else."""
+    return (len(text) == 1 and text in BULLETS) or bool(_NUMBER.fullmatch(text))
+
+
+def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
+    """Set role, marker and level of list items.
+
+    Args:
+        blocks: One page's, in reading order.
+        line_height: The measure of indents.
+
+    A bullet is enough; a number or letter must have a neighbour that counts on or back.
+    """
+    markers = [list_marker(block.text) if block.role == "paragraph" else None for block in blocks]
+    numbers = [marker for marker in markers if marker and marker not in BULLETS]
+    indents: list[float] = []
+    for block, marker in zip(blocks, markers, strict=True):
+        if marker and (marker in _SURE or _has_sibling(marker, markers, numbers)):
+            block.role, block.marker = "list_item", marker
+            start = _start(block)
+            while indents and start < indents[-1] - _STEP * line_height:
+                indents.pop()
+            if not indents or start > indents[-1] + _STEP * line_height:
+                indents.append(start)
+            block.level = len(indents)
+        elif indents and _start(block) < indents[0] + _STEP * line_height:
+            indents = []
+
+
+def _start(block: Block) -> float:
+    return -block.box[2] if block.lines[0].direction == "rtl" else block.box[0]
+
+
+def _has_sibling(marker: str, markers: Sequence[str | None], numbers: Sequence[str]) -> bool:
+    """Whether an equal bullet, or the number before or after, also begins a block."""
+    if marker in BULLETS:
+        return markers.count(marker) > 1
+    value, shape = _count(marker)
+    return any((value - 1, shape) == _count(m) or (value + 1, shape) == _count(m) for m in numbers)
+
+
+def _count(marker: str) -> tuple[int, str]:
+    """A marker's value and what it looks like: ``3.`` → (3, ``#.``), ``(c)`` → (3, ``(a)``)."""
+    core = marker.strip("()[].")
+    if core.isdigit():
+        return int(core), marker.replace(core, "#")
+    if core.lower() in _ROMAN:
+        return _ROMAN.index(core.lower()) + 1, marker.replace(core, "i")
+    if core in _HANGUL:
+        return _HANGUL.index(core) + 1, marker.replace(core, "가")
+    return ord(core[:1] or marker[0]), marker.replace(core, "a") if core else marker

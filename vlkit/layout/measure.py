@@ -1,0 +1,74 @@
+"""Small measures of boxes, lines and blocks that the layout modules share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from vlkit.document import Block, Box, Line, Word
+
+
+def height(box: Box) -> float:
+    return box[3] - box[1]
+
+
+def width(box: Box) -> float:
+    return box[2] - box[0]
+
+
+def middle(box: Box) -> float:
+    """The vertical centre."""
+    return (box[1] + box[3]) / 2
+
+
+def area(box: Box) -> float:
+    return max(0.0, width(box)) * max(0.0, height(box))
+
+
+def overlap_x(a: Box, b: Box) -> float:
+    """Length shared along x; negative is the distance between the boxes."""
+    return min(a[2], b[2]) - max(a[0], b[0])
+
+
+def overlap_y(a: Box, b: Box) -> float:
+    """Length shared along y; negative is the distance between the boxes."""
+    return min(a[3], b[3]) - max(a[1], b[1])
+
+
+def shared_area(a: Box, b: Box) -> float:
+    return max(0.0, overlap_x(a, b)) * max(0.0, overlap_y(a, b))
+
+
+def same_row(a: Box, b: Box) -> bool:
+    """Whether two boxes stand beside each other: half of the lower one's height is shared."""
+    return overlap_y(a, b) > 0.5 * min(height(a), height(b))
+
+
+def line_height(line: Line) -> float:
+    """Height of the line's words; one tall bracket or drop cap does not count."""
+    return median(height(word.box) for word in line.words) if line.words else height(line.box)
+
+
+def usual_height(lines: Iterable[Line]) -> float:
+    """The median line height, long lines counting more; 1 where there are none."""
+    heights = sorted(
+        value for line in lines for value in [line_height(line)] * len(line.words) if value > 0
+    )
+    return heights[len(heights) // 2] if heights else 1.0
+
+
+def font_size(words: Iterable[Word]) -> float | None:
+    """The median font size, where the engine knows it."""
+    sizes = [word.font_size for word in words if word.font_size]
+    return median(sizes) if sizes else None
+
+
+def is_bold(words: Sequence[Word]) -> bool:
+    """Whether most letters are known to be bold."""
+    bold = sum(len(word.text) for word in words if word.bold)
+    return 2 * bold > sum(len(word.text) for word in words)
+
+
+def block_size(block: Block) -> float:
+    """Font size where known, else the median height of the block's lines."""
+    return font_size(block.words) or median(map(line_height, block.lines))
