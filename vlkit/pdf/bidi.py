@@ -12,6 +12,17 @@ from collections.abc import Callable, Sequence
 
 _PAIRS = dict(zip("([{<«‹", ")]}>»›", strict=True))
 _OPENERS = {closer: opener for opener, closer in _PAIRS.items()}
+_GROUPS = {
+    "R": "R",
+    "AL": "R",
+    "NSM": "R",
+    "L": "L",
+    "EN": "N",
+    "AN": "N",
+    "CS": "S",
+    "ES": "S",
+    "ET": "T",
+}
 
 
 def is_rtl(text: str) -> bool:
@@ -61,12 +72,12 @@ def mirror_back(text: str) -> str:
 
 def _kinds(texts: Sequence[str]) -> list[str]:
     """R, L, N (digits), S (separates digits), T (beside digits) or O for each text."""
-    kinds = []
-    for text in texts:
-        kind = unicodedata.bidirectional(text[0]) if text else "ON"
-        group = {"R": "R", "AL": "R", "NSM": "R", "L": "L", "EN": "N", "AN": "N"}.get(kind, "O")
-        kinds.append({"CS": "S", "ET": "T"}.get(kind, group))
-    return kinds
+    classes = [unicodedata.bidirectional(text[0]) for text in texts]
+    groups = dict(_GROUPS)
+    if "AL" in classes:
+        # UAX 9, W2: among Arabic letters no sign belongs to a number.
+        groups["ET"] = groups["ES"] = "O"
+    return [groups.get(kind, "O") for kind in classes]
 
 
 def _runs(kinds: Sequence[str], join: Callable[[Sequence[str], int], int]) -> list[tuple[int, int]]:
@@ -96,9 +107,12 @@ def _joins_left_to_right(kinds: Sequence[str], start: int) -> int:
     """The end of the left-to-right run that starts here.
 
     From a letter it goes on to the last letter or digit before an R; from a digit it goes over
-    separators between digits, signs right behind them and letters without a gap.
+    separators between digits, signs beside them and letters without a gap.
     """
     end = start
+    if kinds[start] == "T":
+        first = next((i for i in range(start, len(kinds)) if kinds[i] != "T"), len(kinds))
+        return _joins_left_to_right(kinds, first) if kinds[first : first + 1] == ["N"] else first
     if kinds[start] == "L":
         for place in range(start, len(kinds)):
             if kinds[place] == "R":

@@ -120,9 +120,10 @@ class Piece:
 def assemble(glyphs: Sequence[Glyph]) -> list[Line]:
     """Lines of words, top to bottom; text of other directions follows the upright one's."""
     lines: list[Line] = []
+    rtl = is_rtl("".join(glyph.text for glyph in glyphs))
     for frame, group in _by_frame(glyphs).items():
         cells = _without_overprint([_cell(glyph, frame) for glyph in group])
-        found = [_line(line, frame) for line in _joined(_pieces(_with_marks(cells)))]
+        found = [_line(line, frame, rtl) for line in _joined(_pieces(_with_marks(cells)))]
         lines += sorted(found, key=lambda line: (line.box[1], line.box[0]))
     return lines
 
@@ -354,14 +355,16 @@ def _same_line(a: Piece, b: Piece) -> bool:
 # ---- words ------------------------------------------------------------------------------------
 
 
-def _line(cells: list[Cell], frame: Frame) -> Line:
+def _line(cells: list[Cell], frame: Frame, page_rtl: bool) -> Line:
+    """``page_rtl`` is the direction of lines that have no letters of their own."""
     items: list[Cell | None] = [cells[0]]
     for left, right in pairwise(cells):
         if _is_break(left, right):
             items.append(None)
         items.append(right)
     texts = [item.text if item else " " for item in items]
-    rtl = is_rtl("".join(texts))
+    letters = [text for text in texts if text[0].isalpha()]
+    rtl = is_rtl("".join(letters)) if letters else page_rtl
     groups: list[list[Cell]] = [[]]
     for place in logical_order(texts, rtl):
         item = items[place]
