@@ -181,13 +181,16 @@ def _split(word: str, room: float, setting: Setting, *, force: bool) -> tuple[_T
 
 
 def hyphen_places(word: str) -> list[int]:
-    """Where a long lower-case Latin word may break: between two consonants with vowels
-    around, three letters or more on each side."""
-    if not re.fullmatch(r"[A-Za-z][a-z]{6,}[.,;:]?", word):
+    """Where an English word of six letters or more may break, roughly: before a consonant
+    between vowels, and between two consonants with vowels around that make no single sound;
+    three letters or more on each side."""
+    if not re.fullmatch(r"[A-Za-z][a-z]{5,}[.,;:]?", word):
         return []
-    found = re.finditer(r"(?<=[aeiouy])([bcdfgklmnprstvz])(?=[bcdfgklmnprstvz][aeiouy])", word)
     letters = len(word.rstrip(".,;:"))
-    return [match.end() for match in found if 3 <= match.end() <= letters - 3]
+    open_ = re.finditer(r"(?<=[aeiou])(?=[bcdfgklmnprstv][aiou])", word)
+    closed = re.finditer(r"(?<=[aeiouy][bcdfglmnprst])(?![hk])(?=[bcdfgklmnprstv][aeiouy])", word)
+    places = {match.end() for match in (*open_, *closed)}
+    return sorted(place for place in places if 3 <= place <= letters - 3)
 
 
 def _set(row: list[_Token], width: float, setting: Setting, align: Align, stretch: bool) -> SetLine:

@@ -260,7 +260,9 @@ def families_in(folder: Path) -> dict[str, Family]:
     for stem, path in files.items():
         if not stem.endswith(("Bold", "Italic", "Oblique")):
             name = stem.removesuffix("-Regular")
-            bold = next((b for b in (f"{name}-Bold", f"{name}Bold") if b in files), stem)
+            # NanumSquareR goes with NanumSquareB.
+            candidates = (f"{name}-Bold", f"{name}Bold", f"{name.removesuffix('R')}B")
+            bold = next((candidate for candidate in candidates if candidate in files), stem)
             found[name] = Family(path, files[bold])
     return found
 
