@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from lxml import etree
 
@@ -197,7 +198,7 @@ class _Page:
             and following
             and seam(line.text.strip(), following, self.writer.hyphenated)[0]
         )
-        for word, after in zip(line.words, [*line.words[1:], None], strict=True):
+        for word, after in zip_longest(line.words, line.words[1:]):
             self.word(root, word, broken and after is None)
             if after and word.space_after:
                 self.space(root, word, after)

@@ -1,0 +1,161 @@
+"""Searchable PDF: what the pages look like, with an invisible text layer over it.
+
+Of a PDF the pages stay what they are; those that were read by OCR get a text layer, and lose an
+invisible one that they had. Pictures become pages of their own size.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from vlkit.document import Document, Page
+from vlkit.export.pdf_text import TextLayer
+from vlkit.export.pdf_writer import PdfWriter, real, text_string
+from vlkit.export.pictures import add_picture, page_images
+from vlkit.export.xml import software
+from vlkit.geometry import Affine
+from vlkit.images import PageImage
+from vlkit.pdf.file import LOCK
+
+# The long side of A4 in points: the size of a page whose picture has no resolution.
+_A4 = 842.0
+
+_TEXT_ENGINE = "pdf-text"
+
+
+def to_pdf(document: Document) -> bytes:
+    """The pages with their text to search and to copy.
+
+    Raises:
+        InputError: The document's source is not known, or gone.
+    """
+    original = _original_pdf(document)
+    return _from_pictures(document) if original is None else _stamped(document, original)
+
+
+def _from_pictures(document: Document) -> bytes:
+    sheets = _Sheets(document.name)
+    for page, image in page_images(document):
+        sheets.add(page, image)
+    return sheets.finish()
+
+
+class _Sheets:
+    """A PDF that grows by pages."""
+
+    def __init__(self, title: str) -> None:
+        self.writer = PdfWriter()
+        self.layer = TextLayer()
+        self.title = title
+        self.tree = self.writer.reserve()
+        self.font = self.writer.reserve()
+        self.pages: list[int] = []
+
+    def add(self, page: Page, image: PageImage | None) -> None:
+        """A page of the picture's size with the picture; a blank A4 page where there is none."""
+        width, height = (image.width, image.height) if image else (_A4 / 2**0.5, _A4)
+        scale = _points_per_unit(page, image)
+        size = (width * scale, height * scale)
+        # The text was placed on the page as it was read; a copy of its picture may be larger.
+        x = size[0] / page.width if page.width else 1.0
+        y = size[1] / page.height if page.height else 1.0
+        to_user: Affine = (x, 0.0, 0.0, -y, 0.0, size[1])
+        picture = add_picture(self.writer, image) if image else None
+        self.add_sheet((0.0, 0.0, *size), self.layer.content(page, to_user), picture)
+
+    def add_sheet(
+        self, box: tuple[float, float, float, float], text: bytes, picture: int | None = None
+    ) -> None:
+        width, height = real(box[2] - box[0]), real(box[3] - box[1])
+        content = text
+        pictures = ""
+        if picture:
+            content = f"q {width} 0 0 {height} 0 0 cm /I Do Q\n".encode("ascii") + text
+            pictures = f" /XObject << /I {picture} 0 R >>"
+        stream = self.writer.add_deflated(content)
+        corners = " ".join(real(value) for value in box)
+        self.pages.append(
+            self.writer.add(
+                f"<< /Type /Page /Parent {self.tree} 0 R /MediaBox [{corners}]"
+                f" /Contents {stream} 0 R"
+                f" /Resources << /Font << /F {self.font} 0 R >>{pictures} >> >>"
+            )
+        )
+
+    def finish(self) -> bytes:
+        self.layer.write_font(self.writer, self.font)
+        kids = " ".join(f"{number} 0 R" for number in self.pages)
+        self.writer.set(self.tree, f"<< /Type /Pages /Count {len(self.pages)} /Kids [{kids}] >>")
+        root = self.writer.add(f"<< /Type /Catalog /Pages {self.tree} 0 R >>")
+        info = self.writer.add(
+            f"<< /Title {text_string(self.title)} /Producer {text_string(software())} >>"
+        )
+        return self.writer.finish(root, info)
+
+
+def _points_per_unit(page: Page, image: PageImage | None) -> float:
+    """Of a page measured in pixels: from its resolution, or so that it fits A4."""
+    if image is None:
+        return 1.0
+    if image.dpi:
+        # The resolution is that of the picture as decoded, which may be reduced.
+        return 72 * image.scale / image.dpi
+    return _A4 / max(image.width, image.height)
+
+
+def _original_pdf(document: Document) -> bytes | None:
+    """The source's bytes, if it is a PDF."""
+    source = document.source
+    data = b""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        data = path.read_bytes() if path.is_file() else b""
+    elif isinstance(source, io.IOBase) and source.seekable():
+        source.seek(0)
+        data = source.read()
+    return data if b"%PDF-" in data[:1024] else None
+
+
+def _stamped(document: Document, original: bytes) -> bytes:
+    """The original with text on the pages that were read by OCR."""
+    read = [page for page in document.pages if _was_recognised(page)]
+    if not read:
+        return original
+    sheets = _Sheets(document.name)
+    with LOCK, closing(pdfium.PdfDocument(original, password=document.password)) as pdf:
+        for page in read:
+            box = pdf[page.number - 1].get_mediabox()
+            sheets.add_sheet(box, sheets.layer.content(page, page.to_source))
+        with closing(pdfium.PdfDocument(sheets.finish())) as text:
+            for index, page in enumerate(read):
+                _lay_over(pdf, pdf[page.number - 1], text, index)
+            stream = io.BytesIO()
+            pdf.save(stream)
+    return stream.getvalue()
+
+
+def _was_recognised(page: Page) -> bool:
+    return any(word.source and word.source.name != _TEXT_ENGINE for word in page.words)
+
+
+def _lay_over(
+    pdf: pdfium.PdfDocument, page: pdfium.PdfPage, text: pdfium.PdfDocument, index: int
+) -> None:
+    """Put a page of ``text`` over a page, in place of invisible text that is there."""
+    for item in list(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_TEXT], max_depth=1)):
+        mode = pdfium_c.FPDFTextObj_GetTextRenderMode(item.raw)
+        if mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE:
+            page.remove_obj(item)
+            item.close()
+    layer = text.page_as_xobject(index, pdf)
+    page.insert_obj(layer.as_pageobject())
+    page.gen_content()
+    layer.close()
