@@ -9,9 +9,9 @@ from statistics import median
 from vlkit.document import Block, Box, Line, box_union
 from vlkit.layout.lists import list_marker
 from vlkit.layout.measure import (
+    differ_in_style,
     font_size,
     height,
-    is_bold,
     line_height,
     middle,
     overlap_x,
@@ -120,7 +120,7 @@ def _looks_alike(a: Line, b: Line) -> bool:
     sizes = font_size(a.words), font_size(b.words)
     if sizes[0] and sizes[1] and not 0.92 < sizes[0] / sizes[1] < 1.09:
         return False
-    if is_bold(a.words) != is_bold(b.words):
+    if differ_in_style(a.words, b.words):
         return False
     return 0.6 < line_height(a) / line_height(b) < 1.67
 

@@ -10,11 +10,10 @@ from vlkit.layout.measure import overlap_x, overlap_y, width
 
 _FIGURE = r"fig(?:ure|\.)?|abb(?:ildung|\.)?|image|photo|chart|graph|scheme|plate|그림|사진|도표"
 _TABLE = r"tab(?:le|elle|\.)?|表|표"
-_OTHER = r"listing|algorithm|exhibit|box"
+_OTHER = r"listing|algorithm|exhibit|example|box"
 _CAPTION = re.compile(
-    rf"(?:(?P<figure>{_FIGURE})|(?P<table>{_TABLE})|(?:{_OTHER}))\s*"
-    r"(?:[A-Z]?\d+(?:[.\-]\d+)*|[IVXL]+|[A-Z])\s*(?P<end>[.:|)\]–—]|\s|$)",
-    re.IGNORECASE,
+    rf"(?i:(?P<figure>{_FIGURE})|(?P<table>{_TABLE})|(?:{_OTHER}))\s*"
+    r"(?:[A-Z]?\d+(?:[.\-]\d+)*|\b[IVXL]+|\b[A-Z])\s*(?P<end>[.:|)\]–—]|\s|$)"
 )
 
 REACH = 4.0

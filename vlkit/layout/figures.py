@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vlkit.document import Box, Figure, Line, Table, box_union
 from vlkit.images import PageImage
 from vlkit.layout.measure import area, height, overlap_x, overlap_y, shared_area, width
+from vlkit.text_layer import TextContent
 
 LEAST = 3.0
 """A figure is at least this many line heights high and wide."""
@@ -20,6 +21,8 @@ RULE = 4.0
 """Straight ink longer than this many line heights is a rule or a frame."""
 INSIDE = 0.7
 """Part of a line's or table's area that lies in a figure that holds it."""
+TEXT_WIDTH = 12.0
+"""Lines wider than this many line heights are running text, not labels of a drawing."""
 DENSITY = 0.04
 """Least part of a figure's box that is ink, once rules and text are gone."""
 
@@ -38,8 +41,7 @@ def find_figures(
     if image is None:
         return []
     if image.text_layer is not None:
-        content = image.text_layer.content
-        boxes = [*content.pictures, *content.drawings]
+        boxes = _objects(image.text_layer.content, lines, tables, image, line_height)
     else:
         boxes = _ink_regions(lines, tables, image, line_height)
     page = (0.0, 0.0, image.width, image.height)
@@ -53,6 +55,30 @@ def find_figures(
         and not _is_frame(box, lines)
     ]
     return [Figure(box=box) for box in sorted(boxes, key=lambda box: (box[1], box[0]))]
+
+
+def _objects(
+    content: TextContent,
+    lines: Sequence[Line],
+    tables: Sequence[Table],
+    image: PageImage,
+    line_height: float,
+) -> list[Box]:
+    """A PDF's pictures and drawings; drawings that reach over text are looked at as ink."""
+    wide = [line for line in lines if width(line.box) > TEXT_WIDTH * line_height]
+    boxes = list(content.pictures)
+    doubtful: list[Box] = []
+    for box in content.drawings:
+        texts = sum(1 for line in wide if shared_area(line.box, box) > INSIDE * area(line.box))
+        (doubtful if texts >= 3 else boxes).append(box)
+    if doubtful:
+        regions = _ink_regions(lines, tables, image, line_height)
+        boxes += [
+            region
+            for region in regions
+            if any(shared_area(region, box) > INSIDE * area(region) for box in doubtful)
+        ]
+    return boxes
 
 
 def take_lines(figures: Sequence[Figure], lines: Sequence[Line]) -> list[Line]:

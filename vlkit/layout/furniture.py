@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from vlkit.document import Block, Document, Item, Page
-from vlkit.layout.measure import block_size, height, middle, overlap_x, usual_height
+from vlkit.layout.measure import block_size, height, middle, overlap_x, same_row, usual_height
 
 MARGIN = 0.13
 """Running headers and footers stand within this part of the page's height, above or below."""
@@ -18,7 +18,8 @@ SMALLER = 0.93
 """Footnotes are at most this part of the text's size."""
 
 _PAGE_NUMBER = re.compile(
-    r"(?:(?:page|seite|p\.?|pg\.?)\s*)?[-–—|(\[]?\s*(?:\d{1,4}|[ivxl]{1,7})\s*[-–—|)\]]?"
+    r"(?:(?:page|seite|p\.?|pg\.?)\s*)?[-–—|(\[]?\s*"
+    r"(?:\d{1,4}|\d{1,3}[-–.]\d{1,3}|[A-Z]-\d{1,3}|[ivxl]{1,7})\s*[-–—|)\]]?"
     r"(?:\s*(?:of|/|von|\|)\s*\d{1,4})?(?:\s*(?:페이지|쪽))?",
     re.IGNORECASE,
 )
@@ -65,8 +66,10 @@ def _mark_lone(page: Page) -> None:
     if sum(len(block.lines) for block in texts) < 12:
         return
     body = median(block_size(block) for block in texts)
+    numbers = [block for block in page.blocks if block.role == "page_number"]
     for block, at_top in _margins(page):
         edge = block.box[3] < 0.1 * page.height if at_top else block.box[1] > 0.9 * page.height
+        edge = edge or any(same_row(block.box, number.box) for number in numbers)
         small = block_size(block) < 1.1 * body and len(block.lines) == 1
         if block.role == "paragraph" and edge and small and not _touches(block, page, unit):
             block.role = "header" if at_top else "footer"

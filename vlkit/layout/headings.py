@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from vlkit.document import Block, Document, Page
-from vlkit.layout.measure import block_size, font_size, height, is_bold, overlap_x, width
+from vlkit.layout.measure import block_size, font_size, height, is_bold, is_italic, overlap_x, width
 
 LARGER = 1.08
 """A heading's font is at least this much larger than running text, where fonts are known."""
@@ -44,6 +44,7 @@ class Style:
 
     size: float
     bold: bool
+    italic: bool
     capitals: bool
 
 
@@ -86,6 +87,8 @@ def section_depth(text: str) -> int | None:
 
 def _is_heading(block: Block, page: Page, body: float) -> bool:
     text = block.text.strip()
+    if block.role == "list_item" and not (block.marker or "")[:1].isalnum():
+        return False
     letters = sum(char.isalpha() for char in text)
     if len(block.lines) > 3 or len(text) > LONGEST or letters < max(3, 0.4 * len(text)):
         return False
@@ -104,12 +107,13 @@ def _is_heading(block: Block, page: Page, body: float) -> bool:
     if block_size(block) < 0.85 * body:
         return False
     if bold:
-        return not _follows_bold(block, page)
+        return not _among_bold(block, page)
     capitals = _is_capitals(text) and letters >= 4
     if not _has_text_below(block, page):
         return False
     return (
         bool(_NAMED.fullmatch(text))
+        or (is_italic(words) and len(block.lines) == 1)
         or (capitals and len(block.lines) == 1)
         or (numbered and block.role != "list_item" and len(block.lines) <= 2)
     )
@@ -128,7 +132,7 @@ def _has_neighbour(block: Block, page: Page) -> bool:
     return False
 
 
-def _follows_bold(block: Block, page: Page) -> bool:
+def _among_bold(block: Block, page: Page) -> bool:
     """Whether all text around it is bold too, so that weight says nothing."""
     others = [word for other in page.blocks if other is not block for word in other.words]
     return bool(others) and is_bold(others)
@@ -176,26 +180,60 @@ def _title(document: Document, found: Sequence[Block], body: float) -> Block | N
 
 
 def _set_levels(headings: Sequence[Block]) -> None:
+    """Section numbers count levels themselves; other styles are placed between those."""
     styles = _styles(headings)
-    ranked = sorted(set(styles), key=lambda s: (-s.size, not s.bold, not s.capitals))
-    depths = {
-        style: Counter(
-            depth
-            for block, own in zip(headings, styles, strict=True)
-            if own == style and (depth := section_depth(block.text))
+    depths = [section_depth(block.text) for block in headings]
+    anchors: dict[Style, int] = {}
+    for style in set(styles):
+        own = Counter(
+            d for d, other in zip(depths, styles, strict=True) if d is not None and other == style
         )
-        for style in ranked
-    }
+        if own:
+            anchors[style] = own.most_common(1)[0][0]
+    levels = _style_levels(sorted(set(styles), key=_rank), anchors)
+    for block, style, depth in zip(headings, styles, depths, strict=True):
+        block.level = min(max(depth or levels[style], 1), DEEPEST)
+
+
+def _style_levels(ranked: Sequence[Style], anchors: dict[Style, int]) -> dict[Style, int]:
+    """Level of each style; those above all numbered ones may come out as 0 or less.
+
+    Args:
+        ranked: From the most prominent style down.
+        anchors: Levels of the styles that carry section numbers.
+    """
     levels: dict[Style, int] = {}
-    floor = 0
-    for style in ranked:
-        known = depths[style].most_common(1)
-        # Numbers say the level; without them a lesser style is one level down.
-        levels[style] = known[0][0] if known else min(floor + 1, DEEPEST)
-        floor = max(floor, levels[style])
-    for block, style in zip(headings, styles, strict=True):
-        depth = section_depth(block.text)
-        block.level = depth or levels[style]
+    first = next((i for i, style in enumerate(ranked) if style in anchors), None)
+    if first is None:
+        return {style: level for level, style in enumerate(ranked, 1)}
+    for index in range(first, len(ranked)):
+        style = ranked[index]
+        above = levels.get(ranked[index - 1], 0)
+        levels[style] = anchors.get(style, above + 1)
+        # Equal in size to a numbered style: "References" beside "1 Introduction".
+        twin = _twin(style, anchors)
+        if style not in anchors and twin is not None:
+            levels[style] = anchors[twin]
+    for index in range(first - 1, -1, -1):
+        style, below = ranked[index], ranked[index + 1]
+        levels[style] = levels[below] - (0 if _twin(style, {below: 0}) else 1)
+    return levels
+
+
+def _twin(style: Style, others: Iterable[Style]) -> Style | None:
+    """The style that differs in nothing but capitals."""
+    return next(
+        (
+            other
+            for other in others
+            if (other.size, other.bold, other.italic) == (style.size, style.bold, style.italic)
+        ),
+        None,
+    )
+
+
+def _rank(style: Style) -> tuple[float, bool, bool, bool]:
+    return (-style.size, not style.bold, not style.capitals, style.italic)
 
 
 def _styles(headings: Sequence[Block]) -> list[Style]:
@@ -213,7 +251,8 @@ def _styles(headings: Sequence[Block]) -> list[Style]:
         Style(
             rounded[block_size(block)],
             is_bold(list(block.words)),
-            _is_capitals(block.text) and section_depth(block.text) is None,
+            is_italic(list(block.words)),
+            _is_capitals(block.text),
         )
         for block in headings
     ]

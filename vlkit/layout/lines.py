@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from vlkit.document import Box, Line, Word, box_union
 from vlkit.layout.lists import is_marker
-from vlkit.layout.measure import height, line_height, overlap_x, overlap_y
+from vlkit.layout.measure import height, line_height, middle, overlap_x, overlap_y
 
 WIDE_GAP = 2.0
 """White space of this many line heights always ends a line."""
@@ -23,8 +23,9 @@ MARKER_GAP = 4.0
 
 def tidy_lines(lines: Sequence[Line]) -> list[Line]:
     """Cut lines that run over columns, join fragments of one line."""
-    boxes = [word.box for line in lines for word in line.words]
-    pieces = [piece for line in lines if line.words for piece in _split(line, boxes)]
+    filled = [_without_blanks(line) for line in lines]
+    boxes = [word.box for line in filled for word in line.words]
+    pieces = [piece for line in filled if line.words for piece in _split(line, boxes)]
     return _joined(pieces, boxes)
 
 
@@ -32,6 +33,11 @@ def line_of(words: list[Word], like: Line) -> Line:
     """A line of some of another line's words."""
     box = box_union(word.box for word in words)
     return like.model_copy(update={"words": words, "box": box, "quad": None})
+
+
+def _without_blanks(line: Line) -> Line:
+    words = [word for word in line.words if word.text.strip()]
+    return line if len(words) == len(line.words) or not words else line_of(words, line)
 
 
 def _split(line: Line, boxes: Sequence[Box]) -> list[Line]:
@@ -59,7 +65,8 @@ def _is_corridor(a: Box, b: Box, unit: float, boxes: Sequence[Box]) -> bool:
     top, bottom = min(a[1], b[1]), max(a[3], b[3])
     sides: set[tuple[bool, bool]] = set()
     for box in boxes:
-        above, below = box[3] <= top + 0.3 * unit, box[1] >= bottom - 0.3 * unit
+        centre = middle(box)
+        above, below = centre < top, centre > bottom
         reach = top - box[3] if above else box[1] - bottom
         if not (above or below) or reach > CORRIDOR_REACH * unit:
             continue
@@ -92,12 +99,20 @@ def _joined(lines: list[Line], boxes: Sequence[Box]) -> list[Line]:
 def _belong(left: Line, right: Line, boxes: Sequence[Box]) -> bool:
     a, b = left.box, right.box
     small, large = sorted((height(a), height(b)))
-    if left.direction != right.direction or overlap_y(a, b) < 0.6 * small:
+    if left.direction != right.direction or overlap_y(a, b) < 0.5 * small:
         return False
     gap, unit = b[0] - a[2], min(line_height(left), line_height(right))
     marker = len(left.words) == 1 and is_marker(left.words[0].text)
     if marker and left.direction == "ltr":
         return -0.3 * unit < gap < MARKER_GAP * unit and large < 2.5 * small
+    if height(a) < 0.8 * height(b) or height(b) < 0.8 * height(a):
+        superscript = min(a, b, key=height)[3] < max(a, b, key=height)[3] - 0.15 * large
+        if superscript and -0.3 * unit < gap < 0.6 * unit and len(_smaller(left, right).words) == 1:
+            return True
     if large > 1.6 * small or not -0.3 * unit < gap < FRAGMENT_GAP * unit:
         return False
     return not _is_corridor(a, b, unit, boxes) if gap > 0.3 * unit else True
+
+
+def _smaller(a: Line, b: Line) -> Line:
+    return a if height(a.box) < height(b.box) else b

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from vlkit.document import Block
 
-_SURE = "•◦▪▫‣⁃∙●○■□◆◇►▶➢➤✓✔☐☑☒"
-BULLETS = _SURE + "–—*·o-"
-"""The last ones also begin other lines: they need a second item."""
+_UNSURE = "–—*·o-+"
+"""These also begin other lines: they need a second item."""
+BULLETS = "•◦▪▫‣⁃∙●○■□◆◇►▶➢➤✓✔☐☑☒" + _UNSURE
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _HANGUL = "가나다라마바사아자차카타파하"
 _STEP = 0.8
@@ -27,19 +28,27 @@ _NUMBER = re.compile(
 )
 
 
+_SECTION = re.compile(r"\d{1,2}(?:\.\d{1,2}){0,4}|[A-Z](?:\.\d{1,2}){1,4}")
+
+
 def list_marker(text: str) -> str | None:
     """The bullet or number that a line begins with, if text follows it."""
     first, _, rest = text.partition(" ")
     if not rest.strip():
         return None
-    if len(first) == 1 and first in BULLETS:
+    if _is_bullet(first):
         return first
     return first if _NUMBER.fullmatch(first) else None
 
 
 def is_marker(text: str) -> bool:
     """Whether the text is a bullet or number and nothing else."""
-    return (len(text) == 1 and text in BULLETS) or bool(_NUMBER.fullmatch(text))
+    return _is_bullet(text) or bool(_NUMBER.fullmatch(text) or _SECTION.fullmatch(text))
+
+
+def _is_bullet(text: str) -> bool:
+    # Symbol fonts give private characters.
+    return len(text) == 1 and (text in BULLETS or unicodedata.category(text) in ("Co", "So"))
 
 
 def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
@@ -52,10 +61,12 @@ def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
     A bullet is enough; a number or letter must have a neighbour that counts on or back.
     """
     markers = [list_marker(block.text) if block.role == "paragraph" else None for block in blocks]
-    numbers = [marker for marker in markers if marker and marker not in BULLETS]
+    numbers = [marker for marker in markers if marker and not _is_bullet(marker)]
     indents: list[float] = []
     for block, marker in zip(blocks, markers, strict=True):
-        if marker and (marker in _SURE or _has_sibling(marker, markers, numbers)):
+        if marker and (
+            (marker not in _UNSURE and _is_bullet(marker)) or _has_sibling(marker, markers, numbers)
+        ):
             block.role, block.marker = "list_item", marker
             start = _start(block)
             while indents and start < indents[-1] - _STEP * line_height:
@@ -73,7 +84,7 @@ def _start(block: Block) -> float:
 
 def _has_sibling(marker: str, markers: Sequence[str | None], numbers: Sequence[str]) -> bool:
     """Whether an equal bullet, or the number before or after, also begins a block."""
-    if marker in BULLETS:
+    if _is_bullet(marker):
         return markers.count(marker) > 1
     value, shape = _count(marker)
     return any((value - 1, shape) == _count(m) or (value + 1, shape) == _count(m) for m in numbers)
@@ -82,7 +93,7 @@ def _has_sibling(marker: str, markers: Sequence[str | None], numbers: Sequence[s
 def _count(marker: str) -> tuple[int, str]:
     """A marker's value and what it looks like: ``3.`` → (3, ``#.``), ``(c)`` → (3, ``(a)``)."""
     core = marker.strip("()[].")
-    if core.isdigit():
+    if core.isdecimal():
         return int(core), marker.replace(core, "#")
     if core.lower() in _ROMAN:
         return _ROMAN.index(core.lower()) + 1, marker.replace(core, "i")

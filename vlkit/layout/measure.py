@@ -64,9 +64,35 @@ def font_size(words: Iterable[Word]) -> float | None:
 
 
 def is_bold(words: Sequence[Word]) -> bool:
-    """Whether most letters are known to be bold."""
-    bold = sum(len(word.text) for word in words if word.bold)
-    return 2 * bold > sum(len(word.text) for word in words)
+    """Whether nearly all letters are known to be bold."""
+    return _share([(word.text, bool(word.bold)) for word in words]) > 0.85
+
+
+def is_italic(words: Sequence[Word]) -> bool:
+    """Whether nearly all letters are known to be italic."""
+    return _share([(word.text, bool(word.italic)) for word in words]) > 0.85
+
+
+def _share(texts: Sequence[tuple[str, bool]]) -> float:
+    total = sum(len(text) for text, _ in texts)
+    return sum(len(text) for text, yes in texts if yes) / total if total else 0.0
+
+
+def differ_in_style(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    """Whether one is all bold or all italic, and the other not at all."""
+    return any(
+        style(one) and not any(flag(word) for word in other)
+        for style, flag in ((is_bold, _bold), (is_italic, _italic))
+        for one, other in ((a, b), (b, a))
+    )
+
+
+def _bold(word: Word) -> bool:
+    return bool(word.bold)
+
+
+def _italic(word: Word) -> bool:
+    return bool(word.italic)
 
 
 def block_size(block: Block) -> float:
