@@ -11,7 +11,7 @@ column; footnotes; footer; page number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
@@ -89,6 +89,11 @@ class DrawnPage:
     height: float
     ops: tuple[Op, ...]
 
+    @property
+    def texts(self) -> list[Text]:
+        """What is written, without rules, grounds and pictures."""
+        return [op for op in self.ops if isinstance(op, Text)]
+
 
 @dataclass
 class Typeset:
@@ -140,7 +145,8 @@ def to_pdf(
         text: One for all, or one per page:
             ``good``: born digital, every glyph has its Unicode.
             ``unmapped``: born digital without ToUnicode: readers find no text or rubbish.
-            ``garbled``: born digital with a wrong ToUnicode: readers find other letters.
+            ``garbled``, ``shifted``, ``private``: born digital with a wrong ToUnicode: readers
+            find other letters of the text, letters 29 code points off, private use characters.
             ``none``: a picture of the page, no text.
             ``hidden``: a picture with the right text, invisible, over it.
             ``stale``: a picture with invisible text of another page over it: of the same
@@ -152,27 +158,25 @@ def to_pdf(
     kinds = [text] * len(pages) if isinstance(text, str) else list(text)
     sheets = []
     for index, (page, kind) in enumerate(zip(pages, kinds, strict=True)):
-        if kind in ("good", "garbled", "unmapped"):
+        if kind == "none" or kind == "hidden" or kind == "stale":
+            area = (0.0, 0.0, page.width, page.height)
+            ops: list[Op] = [Picture(area, to_image(page, dpi), quality)]
+            if kind == "hidden":
+                ops += page.texts
+            elif kind == "stale":
+                ops += _stale(pages, index, other)
+            sheets.append(PdfPage(page.width, page.height, tuple(ops), "hidden"))
+        else:
             sheets.append(PdfPage(page.width, page.height, page.ops, kind))
-            continue
-        area = (0.0, 0.0, page.width, page.height)
-        ops: list[Op] = [Picture(area, to_image(page, dpi), quality)]
-        if kind == "hidden":
-            ops += [op for op in page.ops if isinstance(op, Text)]
-        elif kind == "stale":
-            stale = other[index % len(other)] if other else pages[(index + 1) % len(pages)]
-            texts = [op for op in stale.ops if isinstance(op, Text)]
-            if stale is page:
-                texts = [_backwards(op) for op in texts]
-            ops += texts
-        sheets.append(PdfPage(page.width, page.height, tuple(ops), "hidden"))
     return write_pdf(sheets)
 
 
-def _backwards(op: Text) -> Text:
-    return Text(
-        op.text[::-1], op.unicode[::-1], op.face, op.size, op.x, op.baseline, op.space, op.colour
-    )
+def _stale(pages: Sequence[DrawnPage], index: int, other: Sequence[DrawnPage]) -> list[Text]:
+    if other:
+        return other[index % len(other)].texts
+    if len(pages) > 1:
+        return pages[(index + 1) % len(pages)].texts
+    return [replace(op, text=op.text[::-1], unicode=op.unicode[::-1]) for op in pages[index].texts]
 
 
 def typeset(elements: Sequence[Element], style: Style | None = None, name: str = "") -> Typeset:

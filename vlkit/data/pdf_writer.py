@@ -21,8 +21,10 @@ from vlkit.data.lines import Text
 from vlkit.data.strips import Fill, Op, Picture, Rule
 from vlkit.data.typefaces import Face
 
-TextLayer = Literal["good", "garbled", "unmapped", "none", "hidden", "stale"]
-Mapping = Literal["good", "garbled", "unmapped"]
+Mapping = Literal["good", "garbled", "shifted", "private", "unmapped"]
+"""How a font's codes map to Unicode: rightly, to other letters of the text, to letters 29 code
+points off (glyph numbers taken for letters), to the private use area, not at all."""
+TextLayer = Mapping | Literal["none", "hidden", "stale"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class PdfPage:
     width: float
     height: float
     ops: tuple[Op, ...]
-    layer: Literal["good", "garbled", "unmapped", "hidden"] = "good"
+    layer: Mapping | Literal["hidden"] = "good"
 
 
 @dataclass(eq=False)
@@ -202,8 +204,12 @@ def _font(font: _Font, file: _File) -> bytes:
 
 
 def _to_unicode(font: _Font) -> str:
-    """The CMap of a font's codes; ``garbled`` gives every code its neighbour's letter."""
+    """The CMap of a font's codes."""
     said = {code: text for (_, text), code in font.codes.items()}
+    if font.mapping == "shifted":
+        said = {code: chr(max(1, ord(text) - 29)) for code, text in said.items()}
+    if font.mapping == "private":
+        said = {code: chr(0xF000 + code) for code in said}
     if font.mapping == "garbled":
         solid = [code for code in sorted(said) if said[code] != " "]
         moved = [said[code] for code in [*solid[7:], *solid[:7]]]
