@@ -143,7 +143,10 @@ class _Reader:
             font=name,
             size=abs(em),
             angle=math.degrees(math.atan2(right[1], right[0])),
-            bold=bool(_BOLD.search(name)) or bool(flags & 1 << 18) or weight >= 700,
+            bold=bool(_BOLD.search(name))
+            or bool(flags & 1 << 18)
+            or weight >= 700
+            or address(holder) in self.objects.doubled,
             italic=bool(_ITALIC.search(name)) or bool(flags & 1 << 6),
             hidden=unshown or address(holder) in self.objects.covered,
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pypdfium2 as pdfium
@@ -16,6 +18,8 @@ from vlkit.text_layer import map_box
 
 MAX_OBJECTS = 50_000
 """Objects looked at; more are drawn by maps and plots, whose extent is known by then."""
+DOUBLED = 0.15
+"""Text objects this near to each other, in their lesser side, are one drawn twice."""
 MAX_DEPTH = 8
 """Of forms within forms."""
 
@@ -29,12 +33,15 @@ class PageObjects:
         drawings: Where clusters of curves and slanted lines stand.
         resolutions: Of each picture: pixels per point along the page's sides.
         covered: Text objects (addresses) painted over by a later picture.
+        doubled: Text objects drawn twice, a hair apart, to look bold: pdfium's text layer has
+            them once.
     """
 
     pictures: list[Box] = field(default_factory=list)
     drawings: list[Box] = field(default_factory=list)
     resolutions: list[float] = field(default_factory=list)
     covered: set[int] = field(default_factory=set)
+    doubled: set[int] = field(default_factory=set)
 
     def scan_dpi(self, page: Box) -> float | None:
         """The resolution of the pictures, if they fill most of the page; else None."""
@@ -63,8 +70,23 @@ def scan_objects(page: pdfium.PdfPage, to_display: Affine) -> PageObjects:
             texts.append((address(handle), _bounds(handle, to_page)))
         elif kind == raw.FPDF_PAGEOBJ_PATH and _is_free_form(handle):
             marks.append(_bounds(handle, to_page))
+    found.doubled = _doubled(texts)
     width, height = page.get_size()
     found.drawings = _clusters(marks, width, height)
+    return found
+
+
+def _doubled(texts: list[tuple[int, Box]]) -> set[int]:
+    alike: defaultdict[tuple[float, float], list[tuple[int, Box]]] = defaultdict(list)
+    for text, (x0, y0, x1, y1) in texts:
+        alike[round(x1 - x0, 1), round(y1 - y0, 1)].append((text, (x0, y0, x1, y1)))
+    found: set[int] = set()
+    for group in alike.values():
+        group.sort(key=lambda item: item[1])
+        for (text, a), (other, b) in pairwise(group):
+            reach = DOUBLED * min(a[2] - a[0], a[3] - a[1])
+            if reach > 0 and math.dist(a[:2], b[:2]) < reach:
+                found |= {text, other}
     return found
 
 

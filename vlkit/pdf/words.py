@@ -27,11 +27,11 @@ SPACED_LINE_GAP = 0.6
 """The same for what a drawn space leaves of the gap."""
 MAX_SPACING = 0.6
 """Letters further apart stand in a table's columns."""
+OVERPRINT = 0.12
+"""The same character this near to itself is one that was drawn twice to look bold."""
 SAME_ROW = 0.12
 SAME_LINE = 0.25
 """How far baselines of the same row, and of pieces of one line, are apart at most."""
-OVERPRINT = 0.12
-"""The same character this near to itself is one that was drawn twice to look bold."""
 
 _ACCENTS = dict(
     zip(
