@@ -127,7 +127,7 @@ def segment(gray: Gray) -> Segmentation:
     run[tall] = _link(boxes[tall], height, page.shape) + run.max() + 1
     runs = _merge(_grouped(run), boxes)
     runs = _adopt(runs, boxes, np.flatnonzero(heights < LETTER[0] * height), height)
-    runs = _merge(runs, boxes)
+    runs = _beside(_stack(_merge(runs, boxes), boxes), boxes)
     lines = [TextLine(_around(boxes[members]), tuple(members)) for members in runs]
     lines.sort(key=lambda line: (line.box[1] + line.box[3], line.box[0]))
     return Segmentation(lines, labels, boxes, rules, height)
@@ -217,6 +217,56 @@ def _overlapping(around: list[tuple[int, int, int, int]], index: int) -> list[in
     return np.flatnonzero((across > 0) & (down > 0.5 * smaller) & (smaller > 0)).tolist()
 
 
+def _stack(runs: list[list[int]], boxes: Boxes) -> list[list[int]]:
+    """Join a run that is too low for a line to one above or below it that completes a line: the
+    upper and lower halves of Hangul syllables, rows of accents.
+    """
+    around = np.array([_around(boxes[members]) for members in runs]).reshape(-1, 4)
+    if not len(around):
+        return runs
+    width, height = (around[:, 2:] - around[:, :2]).T
+    order = np.argsort(height)
+    total = np.cumsum(width[order])
+    usual = height[order][np.searchsorted(total, total[-1] / 2)]
+    for low in np.flatnonzero(height < 0.7 * usual).tolist():
+        x0, y0, x1, y1 = around[low]
+        across = np.minimum(around[:, 2], x1) - np.maximum(around[:, 0], x0)
+        apart = np.maximum(around[:, 1] - y1, y0 - around[:, 3])
+        both = np.maximum(around[:, 3], y1) - np.minimum(around[:, 1], y0)
+        fits = (across > 0.5 * np.minimum(width, x1 - x0)) & (apart < 0.25 * usual)
+        fits &= both <= 1.15 * usual
+        fits[low] = False
+        if fits.any():
+            target = int(np.where(fits, apart, np.inf).argmin())
+            runs[target] = sorted(runs[target] + runs[low])
+            runs[low] = []
+            around[target] = _around(boxes[runs[target]])
+            around[low] = 0
+    return [members for members in runs if members]
+
+
+def _beside(runs: list[list[int]], boxes: Boxes) -> list[list[int]]:
+    """Join runs that stand on one line, less than the line's height apart: where a line's letters
+    are of such different heights that their middles don't meet.
+    """
+    runs = sorted(runs, key=lambda members: int(boxes[members, 0].min()))
+    around = np.array([_around(boxes[members]) for members in runs]).reshape(-1, 4)
+    for index in range(len(runs)):
+        x0, y0, _, y1 = around[index].tolist()
+        height = around[:, 3] - around[:, 1]
+        down = np.minimum(around[:, 3], y1) - np.maximum(around[:, 1], y0)
+        higher = np.maximum(height, y1 - y0)
+        before = (around[:, 2] <= x0) & (x0 - around[:, 2] < higher) & (down > 0.7 * higher)
+        if before.any():
+            # The nearest one to the left; it may have grown by others already.
+            last = int(np.where(before, around[:, 2], -1).argmax())
+            runs[index] = runs[last] + runs[index]
+            runs[last] = []
+            around[index] = _around(boxes[runs[index]])
+            around[last] = 0
+    return [sorted(members) for members in runs if members]
+
+
 def _adopt(
     runs: list[list[int]], boxes: Boxes, marks: NDArray[np.int64], height: float
 ) -> list[list[int]]:
@@ -234,3 +284,22 @@ def _adopt(
         elif x1 - x0 >= LETTER[0] * height:
             alone.append([mark])
     return runs + alone
+
+
+def resize(gray: Gray, scale: float) -> Gray:
+    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    resized = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=way)
+    return resized.astype(np.uint8, copy=False)
+
+
+def cut(
+    gray: Gray, box: tuple[int, int, int, int], text_height: float, scale: float
+) -> tuple[Gray, tuple[float, float]]:
+    """A part of the page on white, enlarged, and where its corner lies on the page."""
+    x0, y0, x1, y1 = box
+    around = max(1, round(0.1 * text_height))
+    top, left = max(0, y0 - around), max(0, x0 - around)
+    part = resize(gray[top : y1 + around, left : x1 + around], scale)
+    white = round(0.5 * text_height * scale)
+    padded = cv2.copyMakeBorder(part, white, white, white, white, cv2.BORDER_CONSTANT, value=(255,))
+    return padded.astype(np.uint8, copy=False), (left - white / scale, top - white / scale)

@@ -63,6 +63,15 @@ class RawWord:
     confidence: float
     line: int
 
+    def placed(self, scale: float, origin: tuple[float, float], line: int) -> RawWord:
+        """The word in pixels of the page, of which the picture shows a part from ``origin`` on,
+        enlarged by ``scale``.
+        """
+        x, y = origin
+        x0, y0, x1, y1 = self.box
+        box = (x0 / scale + x, y0 / scale + y, x1 / scale + x, y1 / scale + y)
+        return RawWord(self.text, box, self.confidence, line)
+
 
 class Api(Protocol):
     """One way to call Tesseract."""
