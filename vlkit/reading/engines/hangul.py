@@ -19,7 +19,7 @@ from vlkit.reading.lines import Gray, Segmentation, TextLine, cut
 
 KOREAN = frozenset({"kor", "kor_vert"})
 SINGLE_LINE, SINGLE_WORD = 7, 8
-SPACE = (0.15, 0.4)
+SPACE = (0.16, 0.4)
 """White that is a space is found between these, in heights of the line."""
 HANDICAP = 0.1
 """By how much surer the other languages must be of a word that the Korean model reads as syllables
@@ -69,7 +69,7 @@ def read_hangul(
     words: list[RawWord] = []
     for number, read in enumerate(reads):
         if read.hangul or not other:
-            words += _best(read, _spans(found, read.line, space), number)
+            words += _best(read, _spans(found, read, space), number)
         else:
             words += read.other
     return _reread(api, gray, found, words, other, scale)
@@ -95,7 +95,9 @@ def _space(found: Segmentation, lines: Sequence[TextLine]) -> float:
     gaps = [np.zeros(0)]
     for line in lines:
         white = np.diff(_columns(found, line)) - 1
-        gaps.append(white[white > 0] / (line.box[3] - line.box[1]))
+        share = white / (line.box[3] - line.box[1])
+        # Narrower is white within a syllable.
+        gaps.append(share[share > low / 2])
     white = np.minimum(np.concatenate(gaps), 2 * high)
     best, space = 0.0, (low + high) / 2
     for level in np.arange(low, high, 0.01):
@@ -107,10 +109,21 @@ def _space(found: Segmentation, lines: Sequence[TextLine]) -> float:
     return space
 
 
-def _spans(found: Segmentation, line: TextLine, space: float) -> list[tuple[int, int]]:
-    """(x0, x1) of the line's words."""
-    columns = _columns(found, line)
-    breaks = np.flatnonzero(np.diff(columns) - 1 >= space * (line.box[3] - line.box[1]))
+def _spans(found: Segmentation, read: _Read, space: float) -> list[tuple[int, int]]:
+    """(x0, x1) of the line's words: where there is white and Tesseract, which parts too much,
+    read no word across it.
+    """
+    columns = _columns(found, read.line)
+    height = read.line.box[3] - read.line.box[1]
+    breaks = np.flatnonzero(np.diff(columns) - 1 >= space * height)
+    middle = (columns[breaks] + columns[breaks + 1]) / 2
+    across = np.zeros(len(breaks), bool)
+    for word in read.korean:
+        if has_hangul(word.text) and word.confidence >= SURE:
+            # Its box may reach a little into the white beside it.
+            x0, _, x1, _ = word.box
+            across |= (middle > x0 + height / 2) & (middle < x1 - height / 2)
+    breaks = breaks[~across]
     starts = columns[np.concatenate([[0], breaks + 1])]
     ends = columns[np.concatenate([breaks, [len(columns) - 1]])] + 1
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
