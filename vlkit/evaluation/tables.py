@@ -142,10 +142,10 @@ def _rename_costs(a: TableTree, b: TableTree, structure_only: bool) -> NDArray[n
     kinds_a = np.array([kinds[label] for label in a.labels])
     kinds_b = np.array([kinds[label] for label in b.labels])
     different = kinds_a[:, None] != kinds_b[None, :]
-    if structure_only:
-        return different.astype(np.float64)
-    texts = cdist(a.texts, b.texts, scorer=Levenshtein.normalized_distance, dtype=np.float64)
-    costs: NDArray[np.float64] = np.where(different, 1.0, texts)
+    costs: NDArray[np.float64] = different.astype(np.float64)
+    if not structure_only:
+        texts = cdist(a.texts, b.texts, scorer=Levenshtein.normalized_distance)
+        np.maximum(costs, texts, out=costs)
     return costs
 
 
@@ -156,7 +156,7 @@ def _key_roots(first: NDArray[np.intp]) -> list[int]:
 
 def _best_inside(costs: NDArray[np.float64], first: NDArray[np.intp]) -> NDArray[np.float64]:
     """[M], least of the costs [M] within each subtree."""
-    best = costs.copy()
+    best: NDArray[np.float64] = costs.copy()
     for node in np.flatnonzero(first < np.arange(len(first))):
         best[node] = costs[first[node] : node + 1].min()
     return best
