@@ -1,0 +1,347 @@
+"""PDF pages whose text layer is known to be right or wrong, by several producers.
+
+vlkit's own page renderer, reportlab, and Chromium's print to PDF where it is installed; on top of
+them, files whose character maps are broken afterwards, scans with true, noisy, displaced and
+foreign hidden text, and pages that are part scan, part text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import string
+import subprocess
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from reportlab import rl_config
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+import vlkit.data
+from vlkit.data.degrade import scan
+from vlkit.data.pages import to_pdf
+from vlkit.data.random_pages import random_business_page, random_document, random_text_page
+from vlkit.data.vocabulary import Writer
+from vlkit.pdf import PdfFile
+
+SIZE = (595.0, 842.0)
+Pixels = np.ndarray
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A PDF of one page.
+
+    Attributes:
+        kind: How it was made.
+        text: Whether the text layer is the right choice (else OCR).
+    """
+
+    kind: str
+    pdf: bytes
+    text: bool
+
+
+def cases(count: int, seed: int = 0) -> Iterator[Case]:
+    """About ``count`` cases, every kind in turn."""
+    rng = np.random.default_rng([seed, 77])
+    makers = [*_own(), *_reportlab()]
+    printed = list(_printed(rng, max(count // 12, 4))) if CHROMIUM else []
+    yield from printed
+    for index in range(count - len(printed)):
+        kind, make, text = makers[index % len(makers)]
+        made = make(int(rng.integers(1_000_000)))
+        if made is not None:
+            yield Case(kind, made, text)
+
+
+# ---- vlkit's own renderer ---------------------------------------------------------------------
+
+Maker = tuple[str, Callable[[int], bytes | None], bool]
+
+
+def _page(seed: int):  # type: ignore[no-untyped-def]
+    maker = (random_document, random_text_page, random_business_page)[seed % 3]
+    return maker(seed, "eng").pages[0]
+
+
+def _own() -> list[Maker]:
+    def make(kind: str) -> Callable[[int], bytes]:
+        return lambda seed: to_pdf([_page(seed)], kind, other=[_page(seed + 1)])  # type: ignore[arg-type]
+
+    return [
+        ("own: good", make("good"), True),
+        ("own: unmapped", make("unmapped"), False),
+        ("own: garbled", make("garbled"), False),
+        ("own: no text", make("none"), False),
+        ("own: hidden", make("hidden"), True),
+        ("own: stale", make("stale"), False),
+    ]
+
+
+# ---- reportlab --------------------------------------------------------------------------------
+
+
+def _register() -> str:
+    name = "Case"
+    if name not in pdfmetrics.getRegisteredFontNames():
+        folder = Path(vlkit.data.__file__).parent / "fonts"
+        pdfmetrics.registerFont(TTFont(name, folder / "VlkitSans-Regular.ttf"))
+    return name
+
+
+def _canvas() -> tuple[Canvas, io.BytesIO]:
+    rl_config.useA85 = 0
+    buffer = io.BytesIO()
+    return Canvas(buffer, pagesize=SIZE), buffer
+
+
+def _saved(canvas: Canvas, buffer: io.BytesIO) -> bytes:
+    canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def prose_lines(seed: int, width: int = 84, count: int = 40) -> list[str]:
+    """Lines of generated English of about ``width`` characters."""
+    writer = Writer("eng", np.random.default_rng([seed, 5]))
+    words = " ".join(writer.prose(4) for _ in range(count)).split()
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > width:
+            lines.append("")
+        lines[-1] += (" " if lines[-1] else "") + word
+    return lines[:count]
+
+
+def _write(canvas: Canvas, lines: list[str], *, mode: int = 0, top: float = 780) -> None:
+    size = 10
+    for row, line in enumerate(lines):
+        text = canvas.beginText(60, top - 15 * row)
+        text.setFont(_register(), size)
+        text.setTextRenderMode(mode)
+        text.textOut(line)
+        canvas.drawText(text)
+
+
+def _good(seed: int) -> bytes:
+    canvas, buffer = _canvas()
+    _write(canvas, prose_lines(seed))
+    return _saved(canvas, buffer)
+
+
+def _picture_of(data: bytes, seed: int, strength: float = 0.5) -> Image.Image:
+    with PdfFile(data) as file:
+        pixels, _ = scan(file.page(1).pixels, seed, strength=strength)
+    return Image.fromarray(pixels)
+
+
+def _scanned(
+    seed: int, hidden: list[str] | None = None, stamp: str = "", top: float = 780
+) -> bytes:
+    picture = _picture_of(_good(seed), seed, 0.0)
+    canvas, buffer = _canvas()
+    canvas.drawImage(ImageReader(picture), 0, 0, *SIZE)
+    if hidden:
+        _write(canvas, hidden, mode=3, top=top)
+    if stamp:
+        _write(canvas, [stamp], top=815)
+    return _saved(canvas, buffer)
+
+
+def _noisy(seed: int, share: float) -> list[str]:
+    """The page's lines with that share of their letters misread."""
+    rng = np.random.default_rng([seed, 6])
+    letters = string.ascii_lowercase
+    return [
+        "".join(
+            letters[rng.integers(26)] if c.isalpha() and rng.random() < share else c for c in line
+        )
+        for line in prose_lines(seed)
+    ]
+
+
+def _with_photo(seed: int) -> bytes:
+    rng = np.random.default_rng([seed, 7])
+    small = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    canvas, buffer = _canvas()
+    canvas.drawImage(
+        ImageReader(small.resize((640, 480), Image.Resampling.BICUBIC)), 60, 60, 475, 330
+    )
+    _write(canvas, prose_lines(seed, count=24))
+    return _saved(canvas, buffer)
+
+
+def _on_backdrop(seed: int) -> bytes:
+    rng = np.random.default_rng([seed, 8])
+    shade = np.linspace(190, 250, 200)[:, None, None] + rng.integers(-10, 10, 3)
+    backdrop = Image.fromarray(np.broadcast_to(shade, (200, 150, 3)).astype(np.uint8))
+    canvas, buffer = _canvas()
+    canvas.drawImage(ImageReader(backdrop), 0, 0, *SIZE)
+    _write(canvas, prose_lines(seed, 50, int(rng.integers(4, 16))))
+    return _saved(canvas, buffer)
+
+
+def _half_scan(seed: int) -> bytes:
+    """A short text above a scanned page that fills the rest."""
+    picture = _picture_of(_good(seed + 1), seed)
+    canvas, buffer = _canvas()
+    _write(canvas, prose_lines(seed, count=5))
+    canvas.drawImage(ImageReader(picture), 40, 30, 515, 660)
+    return _saved(canvas, buffer)
+
+
+def _reportlab() -> list[Maker]:
+    found: list[Maker] = [
+        ("reportlab: good", _good, True),
+        ("reportlab: photo and text", _with_photo, True),
+        ("reportlab: text on a backdrop", _on_backdrop, True),
+        ("scan: hidden, 2 % misread", lambda s: _scanned(s, _noisy(s, 0.02)), True),
+        ("scan: hidden, half misread", lambda s: _scanned(s, _noisy(s, 0.5)), False),
+        ("scan: hidden, displaced", lambda s: _scanned(s, prose_lines(s), top=600), False),
+        ("scan: hidden, other page", lambda s: _scanned(s, prose_lines(s + 1)), False),
+        ("scan: header stamp only", lambda s: _scanned(s, stamp="Received 3 May 2024"), False),
+        ("mixed: text above a scan", _half_scan, False),
+    ]
+    for name, change in CHANGES.items():
+        found.append((f"reportlab: {name}", lambda s, f=change: _broken(_good(s), f, s), False))
+    return found
+
+
+# ---- broken character maps --------------------------------------------------------------------
+
+Change = Callable[[int, np.random.Generator], int]
+
+
+def _permuted(code: int, rng: np.random.Generator) -> int:
+    """Letters exchanged among themselves, in the same way all over a file."""
+    order = np.random.default_rng(int(rng.bit_generator.seed_seq.entropy[0])).permutation(26)  # type: ignore[attr-defined]
+    for first in (65, 97):
+        if first <= code < first + 26:
+            return first + int(order[code - first])
+    return code
+
+
+CHANGES: dict[str, Change] = {
+    "map shifted by 1": lambda code, _: code + 1 if code > 32 else code,
+    "map shifted by 29": lambda code, _: max(code - 29, 33) if code > 32 else code,
+    "letters exchanged": _permuted,
+    "private characters": lambda code, _: 0xE000 + code if code > 32 else code,
+    "replacement characters": lambda code, _: 0xFFFD if code > 32 else code,
+}
+
+
+def _broken(data: bytes, change: Change, seed: int) -> bytes | None:
+    """The file with every character map changed; None where text survived it."""
+    rng = np.random.default_rng([seed, 9])
+
+    def stream(found: re.Match[bytes]) -> bytes:
+        head, body = found.group(1), found.group(2)
+        packed = b"FlateDecode" in head
+        try:
+            plain = zlib.decompress(body) if packed else body
+        except zlib.error:
+            return found.group(0)
+        if b"begincmap" not in plain:
+            return found.group(0)
+        plain = _changed(plain, lambda code: change(code, rng))
+        body = zlib.compress(plain) if packed else plain
+        head = re.sub(rb"/Length \d+( \d+ R)?", b"/Length %d" % len(body), head)
+        return head + b"stream\n" + body + b"\nendstream"
+
+    pattern = rb"(<<[^<>]*>>\s*)stream\r?\n(.*?)\r?\n?endstream"
+    return re.sub(pattern, stream, data, flags=re.DOTALL)
+
+
+def _changed(cmap: bytes, change: Callable[[int], int]) -> bytes:
+    def hexed(code: int) -> bytes:
+        return b"<%04X>" % change(code)
+
+    def entry(found: re.Match[bytes]) -> bytes:
+        return found.group(1) + b"".join(
+            hexed(int(part, 16)) if len(part) == 4 else b"<%s>" % part
+            for part in re.findall(rb"<([0-9A-Fa-f]+)>", found.group(2))
+        )
+
+    def unrolled(found: re.Match[bytes]) -> bytes:
+        # Ranges become single characters, because a change need not keep them in a row.
+        pairs = []
+        for first, last, to in re.findall(
+            rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]{4})>", found.group(1)
+        ):
+            for step in range(int(last, 16) - int(first, 16) + 1):
+                code = b"%0*X" % (len(first), int(first, 16) + step)
+                pairs.append(b"<%s> <%04X>" % (code, int(to, 16) + step))
+        return b"%d beginbfchar\n%s\nendbfchar" % (len(pairs), b"\n".join(pairs))
+
+    block = rb"\d+ beginbfrange(?=[^\[]*?endbfrange)(.*?)endbfrange"
+    cmap = re.sub(block, unrolled, cmap, flags=re.DOTALL)
+    chars = re.compile(rb"beginbfchar(.*?)endbfchar", re.DOTALL)
+    return chars.sub(
+        lambda part: (
+            b"beginbfchar"
+            + re.sub(rb"(<[0-9A-Fa-f]+>\s*)(<[0-9A-Fa-f]+>)", entry, part.group(1))
+            + b"endbfchar"
+        ),
+        cmap,
+    )
+
+
+# ---- Chromium ---------------------------------------------------------------------------------
+
+STYLES = (
+    "font-family: 'DejaVu Serif', serif; column-count: 2; text-align: justify; hyphens: auto",
+    "font-family: 'DejaVu Sans', sans-serif; font-size: 12px",
+    "font-family: 'Liberation Serif', serif; column-count: 3; font-size: 11px",
+    "font-family: monospace; font-size: 11px",
+    "font-family: serif; font-variant: small-caps; letter-spacing: 2px",
+)
+
+
+def print_html(body: str) -> bytes:
+    """What Chromium prints: real shaping, ligatures, hyphenation, right-to-left text."""
+    with tempfile.TemporaryDirectory() as folder:
+        page, out = Path(folder) / "page.html", Path(folder) / "page.pdf"
+        page.write_text(f"<!doctype html><meta charset=utf-8>{body}", "utf-8")
+        command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu"]
+        command += ["--no-pdf-header-footer", f"--print-to-pdf={out}", str(page)]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        return out.read_bytes()
+
+
+def _printed(rng: np.random.Generator, count: int) -> Iterator[Case]:
+    """Prose in several scripts and styles, as printed and with its maps broken."""
+    for index in range(count):
+        seed = int(rng.integers(1_000_000))
+        writer = Writer("heb" if index % 4 == 3 else "eng", rng)
+        rtl = "dir=rtl" if index % 4 == 3 else ""
+        text = "".join(f"<p>{escape(writer.prose(6))}</p>" for _ in range(5))
+        data = print_html(f'<div lang=en {rtl} style="{STYLES[index % 5]}">{text}</div>')
+        yield Case("Chromium: good", data, True)
+        if not rtl:
+            name = list(CHANGES)[index % len(CHANGES)]
+            broken = _broken(data, CHANGES[name], seed)
+            if broken and not _reads(broken, text):
+                yield Case(f"Chromium: {name}", broken, False)
+
+
+def _reads(data: bytes, html: str) -> bool:
+    """Whether the words still come out: a change may not have reached every font."""
+    truth = Counter(re.sub(r"<[^>]+>", " ", html).split())
+    with PdfFile(data) as file:
+        layer = file.page(1).text_layer
+        assert layer
+        found = Counter(w.text for line in layer.content.lines for w in line.words)
+    return (truth & found).total() > 0.3 * truth.total()
