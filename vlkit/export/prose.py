@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 _HYPHENS = "-‐"
 _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
-# Broken word: letters, the hyphen, and then a line that goes on in lower case.
-_BROKEN = re.compile(rf"(\S*[^\W\d_]{{2,}})[{_HYPHENS}]$")
-_GOES_ON = re.compile(r"[^\W\d_]+")
+# A hyphen glued to what stands before it, and what goes on in the next line.
+_GLUED = re.compile(rf"(\S*\w)[{_HYPHENS}]$")
+_GOES_ON = re.compile(r"\w+")
+_LETTERS = re.compile(r"[^\W\d_]{2,}$")
 # "pre- and post-": the hyphen stands for a part left out.
 _CONJUNCTIONS = frozenset(
     ["and", "or", "nor", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of", "i"]
@@ -47,11 +48,13 @@ def seam(text: str, line: str, hyphenated: frozenset[str] = frozenset()) -> tupl
         return True, ""
     if _UNSPACED.match(text[-1]) and _UNSPACED.match(line[0]):
         return False, ""
-    broken, rest = _BROKEN.search(text), _GOES_ON.match(line)
-    if not broken or not rest or rest.group().casefold() in _CONJUNCTIONS:
+    glued, rest = _GLUED.search(text), _GOES_ON.match(line)
+    if not glued or not rest or rest.group().casefold() in _CONJUNCTIONS:
         return False, " "
-    first = broken.group(1)
-    compound = f"{first}-{rest.group()}".casefold().lstrip("(\"'“")
-    # A hyphen before a capital, a second hyphen, or one seen elsewhere belongs to the word.
-    keeps = not rest.group().islower() or any(h in first for h in _HYPHENS)
-    return not keeps and compound not in hyphenated, ""
+    first, second = glued.group(1), rest.group()
+    compound = f"{first}-{second}".casefold().lstrip("(\"'“")
+    # The hyphen belongs to the word before a capital or a number, after another hyphen, and
+    # where the document writes the word with it elsewhere.
+    breaks = _LETTERS.search(first) and second.isalpha() and second.islower()
+    keeps = not breaks or any(hyphen in first for hyphen in _HYPHENS) or compound in hyphenated
+    return not keeps, ""
