@@ -179,7 +179,7 @@ def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> No
             raise UnknownName("format", form, known)
     if output:
         return
-    if len(formats) != 1 or overlay or formats == ["pdf"]:
+    if len(formats) != 1 or overlay or formats[0] in ("pdf", "overlay"):
         raise OutputError(
             "several formats, a PDF or an overlay can't be printed",
             remedy="Name a folder for them with --output",
@@ -194,9 +194,10 @@ def _sample() -> str:
 
 
 def _print(document: Document, form: str) -> None:
-    text = document.export(form)
-    assert isinstance(text, str)
-    typer.echo(text.rstrip("\n"))
+    content = document.export(form)
+    # CSV gives a text for every table and PAGE one for every page: a blank line between them.
+    parts = content if isinstance(content, list) else [content]
+    typer.echo("\n\n".join(str(part).rstrip("\r\n") for part in parts))
 
 
 def _complain(error: VlkitError) -> None:
