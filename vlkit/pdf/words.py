@@ -356,15 +356,13 @@ def _same_line(a: Piece, b: Piece) -> bool:
 
 
 def _line(cells: list[Cell], frame: Frame, page_rtl: bool) -> Line:
-    """``page_rtl`` is the direction of lines that have no letters of their own."""
     items: list[Cell | None] = [cells[0]]
     for left, right in pairwise(cells):
         if _is_break(left, right):
             items.append(None)
         items.append(right)
     texts = [item.text if item else " " for item in items]
-    letters = [text for text in texts if text[0].isalpha()]
-    rtl = is_rtl("".join(letters)) if letters else page_rtl
+    rtl = _is_rtl_line("".join(texts), page_rtl)
     groups: list[list[Cell]] = [[]]
     for place in logical_order(texts, rtl):
         item = items[place]
@@ -384,6 +382,14 @@ def _line(cells: list[Cell], frame: Frame, page_rtl: bool) -> Line:
         direction="ttb" if frame.vertical else "rtl" if rtl else "ltr",
         script=script_of("".join(word.text for word in words)),
     )
+
+
+def _is_rtl_line(text: str, page_rtl: bool) -> bool:
+    """The line's base direction: its letters' own, the page's where they are mixed or none."""
+    letters = [char for char in text if char.isalpha()]
+    if page_rtl and (not letters or any(is_rtl(char) for char in letters)):
+        return True
+    return is_rtl(text)
 
 
 def _is_break(left: Cell, right: Cell) -> bool:
