@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -30,8 +31,14 @@ from reportlab.pdfgen.canvas import Canvas
 
 import vlkit.data
 from vlkit.data.degrade import scan
-from vlkit.data.pages import to_pdf
-from vlkit.data.random_pages import random_business_page, random_document, random_text_page
+from vlkit.data.elements import Paragraph, Title
+from vlkit.data.pages import to_pdf, typeset
+from vlkit.data.random_pages import (
+    random_business_page,
+    random_document,
+    random_style,
+    random_text_page,
+)
 from vlkit.data.vocabulary import Writer
 from vlkit.pdf import PdfFile
 
@@ -73,7 +80,7 @@ Maker = tuple[str, Callable[[int], bytes | None], bool]
 
 
 def _page(seed: int):  # type: ignore[no-untyped-def]
-    maker = (random_document, random_text_page, random_business_page)[seed % 3]
+    maker = (random_document, random_style, random_text_page, random_business_page)[seed % 3]
     return maker(seed, "eng").pages[0]
 
 
@@ -142,23 +149,54 @@ def _good(seed: int) -> bytes:
     return _saved(canvas, buffer)
 
 
-def _picture_of(data: bytes, seed: int, strength: float = 0.5) -> Image.Image:
+def _picture_of(data: bytes, seed: int, strength: float = 0.5) -> ImageReader:
     with PdfFile(data) as file:
         pixels, _ = scan(file.page(1).pixels, seed, strength=strength)
-    return Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert("L").save(buffer, "JPEG", quality=70)
+    return ImageReader(buffer)
 
 
-def _scanned(
-    seed: int, hidden: list[str] | None = None, stamp: str = "", top: float = 780
-) -> bytes:
-    picture = _picture_of(_good(seed), seed, 0.0)
+def _scanned(seed: int, draw: Callable[[Canvas], None], strength: float = 0.0) -> bytes:
+    """A picture of the page of that seed with something drawn over it."""
     canvas, buffer = _canvas()
-    canvas.drawImage(ImageReader(picture), 0, 0, *SIZE)
-    if hidden:
-        _write(canvas, hidden, mode=3, top=top)
-    if stamp:
-        _write(canvas, [stamp], top=815)
+    canvas.drawImage(_picture_of(_good(seed), seed, strength), 0, 0, *SIZE)
+    draw(canvas)
     return _saved(canvas, buffer)
+
+
+def _hidden(lines: list[str], top: float = 780) -> Callable[[Canvas], None]:
+    return lambda canvas: _write(canvas, lines, mode=3, top=top)
+
+
+def _word_by_word(seed: int) -> Callable[[Canvas], None]:
+    """Hidden text as OCR programs write it: each word in its own place and size."""
+
+    def draw(canvas: Canvas) -> None:
+        rng = np.random.default_rng([seed, 10])
+        for row, line in enumerate(_noisy(seed, 0.01)):
+            x = 60.0
+            for word in line.split():
+                size = 10 + rng.uniform(-0.8, 0.8)
+                text = canvas.beginText(x + rng.uniform(-1, 1), 780 - 15 * row + rng.uniform(-1, 1))
+                text.setFont(_register(), size)
+                text.setTextRenderMode(3)
+                text.textOut(word)
+                canvas.drawText(text)
+                x += pdfmetrics.stringWidth(word + " ", _register(), 10)
+
+    return draw
+
+
+def _body_broken(seed: int) -> bytes | None:
+    """Headings in one of the standard fonts, which stay right, over a broken body."""
+    canvas, buffer = _canvas()
+    canvas.setFont("Helvetica-Bold", 16)
+    canvas.drawString(60, 800, "Notes of the meeting")
+    for row in range(4):
+        canvas.drawString(60, 640 - 150 * row, f"Chapter {row + 2} and what follows from it")
+        _write(canvas, prose_lines(seed + row, count=6), top=620 - 150 * row)
+    return _broken(_saved(canvas, buffer), CHANGES["letters exchanged"], seed)
 
 
 def _noisy(seed: int, share: float) -> list[str]:
@@ -194,12 +232,16 @@ def _on_backdrop(seed: int) -> bytes:
     return _saved(canvas, buffer)
 
 
+def _stamp(canvas: Canvas) -> None:
+    _write(canvas, ["Received 3 May 2024, file 20-118"], top=815)
+
+
 def _half_scan(seed: int) -> bytes:
     """A short text above a scanned page that fills the rest."""
     picture = _picture_of(_good(seed + 1), seed)
     canvas, buffer = _canvas()
     _write(canvas, prose_lines(seed, count=5))
-    canvas.drawImage(ImageReader(picture), 40, 30, 515, 660)
+    canvas.drawImage(picture, 40, 30, 515, 660)
     return _saved(canvas, buffer)
 
 
@@ -208,11 +250,13 @@ def _reportlab() -> list[Maker]:
         ("reportlab: good", _good, True),
         ("reportlab: photo and text", _with_photo, True),
         ("reportlab: text on a backdrop", _on_backdrop, True),
-        ("scan: hidden, 2 % misread", lambda s: _scanned(s, _noisy(s, 0.02)), True),
-        ("scan: hidden, half misread", lambda s: _scanned(s, _noisy(s, 0.5)), False),
-        ("scan: hidden, displaced", lambda s: _scanned(s, prose_lines(s), top=600), False),
-        ("scan: hidden, other page", lambda s: _scanned(s, prose_lines(s + 1)), False),
-        ("scan: header stamp only", lambda s: _scanned(s, stamp="Received 3 May 2024"), False),
+        ("reportlab: body's map broken", _body_broken, False),
+        ("scan: hidden, 2 % misread", lambda s: _scanned(s, _hidden(_noisy(s, 0.02))), True),
+        ("scan: hidden, word by word", lambda s: _scanned(s, _word_by_word(s), 0.3), True),
+        ("scan: hidden, half misread", lambda s: _scanned(s, _hidden(_noisy(s, 0.5))), False),
+        ("scan: hidden, displaced", lambda s: _scanned(s, _hidden(prose_lines(s), 600)), False),
+        ("scan: hidden, other page", lambda s: _scanned(s, _hidden(prose_lines(s + 1))), False),
+        ("scan: header stamp only", lambda s: _scanned(s, _stamp), False),
         ("mixed: text above a scan", _half_scan, False),
     ]
     for name, change in CHANGES.items():
@@ -345,3 +389,79 @@ def _reads(data: bytes, html: str) -> bool:
         assert layer
         found = Counter(w.text for line in layer.content.lines for w in line.words)
     return (truth & found).total() > 0.3 * truth.total()
+
+
+# ---- text of known wording --------------------------------------------------------------------
+
+SHY = "\u00ad"
+COLUMNS = "font-family: 'DejaVu Serif'; font-size: 11px; text-align: justify; column-count: "
+SETTINGS = {
+    "one column": f"{COLUMNS}1",
+    "two columns": f"{COLUMNS}2",
+    "three columns, soft hyphens": f"{COLUMNS}3",
+    "ligatures": "font-family: 'Liberation Serif', 'DejaVu Serif'; font-size: 15px",
+    "spaced out": "font-family: 'DejaVu Sans'; letter-spacing: 3px",
+    "positioned": "font-family: 'DejaVu Sans'; font-size: 12px",
+}
+LIGATURES = (
+    "The office staff filed the first official affidavit after a difficult, efficient fight. "
+    "Five waffles and a muffin suffice for breakfast; the final flight offers sufficient coffee. "
+)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A PDF and the text that it was made from, paragraphs joined by spaces."""
+
+    kind: str
+    pdf: bytes
+    text: str
+
+
+def wordings(each: int, seed: int = 0) -> Iterator[Wording]:
+    """``each`` PDFs of each kind; Chromium's only where it is installed."""
+    for index in range(each):
+        for language in ("eng", "heb"):
+            yield _typeset(language, seed + index)
+        if CHROMIUM:
+            rng = np.random.default_rng([seed + index, 11])
+            for kind, style in SETTINGS.items():
+                yield _html(kind, style, rng)
+            yield _rtl_html(rng)
+
+
+def _typeset(language: Literal["eng", "heb"], seed: int) -> Wording:
+    rng = np.random.default_rng([seed, 12])
+    writer = Writer(language, rng)
+    texts = [writer.heading(), *(writer.prose(5) for _ in range(6))]
+    style = random_style(rng, language)
+    made = typeset([Title(texts[0]), *map(Paragraph, texts[1:])], style)
+    name = "typeset" if language == "eng" else "typeset, Hebrew"
+    return Wording(name, made.to_pdf(), " ".join(texts))
+
+
+def _html(kind: str, style: str, rng: np.random.Generator) -> Wording:
+    writer = Writer("eng", rng)
+    texts = [writer.prose(6) for _ in range(7)]
+    if kind == "ligatures":
+        texts = [LIGATURES + text for text in texts]
+    parts = [f"<p>{escape(text)}</p>" for text in texts]
+    if "hyphens" in kind:
+        parts = [re.sub(r"([a-z]{3})(?=[a-z]{3})", rf"\1{SHY}", part) for part in parts]
+    if kind == "positioned":
+        # Paragraphs written in reverse, side by side by their place alone.
+        parts = [
+            f"<p style='position: absolute; width: 300px; left: {330 * (i // 4)}px;"
+            f" top: {150 * (i % 4)}px'>{escape(text)}</p>"
+            for i, text in enumerate(texts)
+        ][::-1]
+    data = print_html(f'<div style="{style}">{"".join(parts)}</div>')
+    return Wording(f"Chromium, {kind}", data, " ".join(texts))
+
+
+def _rtl_html(rng: np.random.Generator) -> Wording:
+    writer = Writer("heb", rng)
+    texts = [f"{writer.prose(4)} vlkit {1000 + int(rng.integers(999))}" for _ in range(6)]
+    parts = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    data = print_html(f"<div dir=rtl style=\"font-family: 'DejaVu Sans'\">{parts}</div>")
+    return Wording("Chromium, Hebrew", data, " ".join(texts))

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import mean
+from unicodedata import normalize
 
-from benchmarks.pdf_cases import Case, cases
+from pypdfium2 import PdfDocument
+from rapidfuzz.distance import Levenshtein
+
+import vlkit
+from benchmarks.pdf_cases import Case, cases, wordings
 from benchmarks.table import Row, show
+from vlkit.export.flow import Passage, flow
 from vlkit.pdf import PdfFile
 from vlkit.reading.recognise import ocr_engine
 from vlkit.reading.stages import Engine
@@ -18,7 +25,46 @@ QUICK = 60
 
 def rows(data: Path | None, quick: bool) -> list[Row]:
     """``data`` is not needed: all pages are generated."""
-    return [choice(list(cases(QUICK if quick else CASES)))]
+    return [*characters(2 if quick else 8), choice(list(cases(QUICK if quick else CASES)))]
+
+
+def characters(each: int) -> list[Row]:
+    """Character error rate in reading order, over everything that a reader does."""
+    ours: defaultdict[str, list[float]] = defaultdict(list)
+    raw: defaultdict[str, list[float]] = defaultdict(list)
+    for case in wordings(each):
+        document = vlkit.read(case.pdf, engine="pdf-text")
+        found = " ".join(node.text for node in flow(document) if isinstance(node, Passage))
+        ours[case.kind].append(error_rate(found, case.text))
+        raw[case.kind].append(error_rate(_pdfium(case.pdf), case.text))
+    rows = []
+    for kind, rates in ours.items():
+        rate = mean(rates)
+        rows.append(
+            Row(
+                on=f"{len(rates)} PDFs: {kind}",
+                figure="CER in reading order",
+                ours=rate,
+                alternatives={"pypdfium2": mean(raw[kind])},
+                wanted="≤ .01",
+                reached=rate <= 0.01,
+            )
+        )
+    return rows
+
+
+def error_rate(found: str, truth: str) -> float:
+    """Edits per character of the truth; runs of white space count as one space."""
+    found, truth = (" ".join(normalize("NFC", text).split()) for text in (found, truth))
+    return Levenshtein.distance(found, truth) / len(truth)
+
+
+def _pdfium(data: bytes) -> str:
+    file = PdfDocument(data)
+    try:
+        return " ".join(page.get_textpage().get_text_range() for page in file)
+    finally:
+        file.close()
 
 
 def choice(made: list[Case], engine: Engine | None = None) -> Row:
