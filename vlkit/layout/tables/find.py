@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from vlkit.document import Line, Table
+from vlkit.document import Box, Line, Table
 from vlkit.images import PageImage
-from vlkit.layout.tables.grid import Token, build_table, part_of, tokens_of
-from vlkit.layout.tables.ruled import crossing_groups, grid_of
+from vlkit.layout.tables.aligned import aligned_grid
+from vlkit.layout.tables.borderless import is_table, tabular_stretches
+from vlkit.layout.tables.columns import fit_columns, visual_rows
+from vlkit.layout.tables.grid import Grid, Token, build_table, centre, part_of, tokens_of
+from vlkit.layout.tables.headers import header_rows
+from vlkit.layout.tables.ruled import crossing_groups, grid_of, rules_box, split_rows
 from vlkit.layout.tables.rules import Rules, find_rules
+from vlkit.layout.tables.stacked import rule_stacks
 
 
 def find_tables(
@@ -32,16 +37,44 @@ def find_tables(
         return [], lines
     unit = text_height(tokens)
     rules = find_rules(image, [t.word for t in tokens], unit) if image else Rules([], [])
-    tables = []
+    grids: list[tuple[Grid, bool]] = []
+    free = tokens
     for group in crossing_groups(rules, 0.3 * unit):
-        grid = grid_of(group, 0.5 * unit)
-        if grid is None or len(grid.slots) < 2:
-            continue
-        table = build_table(grid, lines, tokens, ruled=True, header_rows=0)
-        if sum(1 for cell in table.cells if cell.lines) < 2:
-            continue
-        tables.append(table)
+        if (grid := _ruled_grid(group, free, unit)) is not None:
+            grids.append((grid, True))
+            free = _outside(free, grid.box)
+    for stack in rule_stacks(rules, free, unit):
+        inside = _inside(free, stack.box)
+        if (grid := aligned_grid(inside, unit, stack.heights)) is not None:
+            grids.append((grid, False))
+            free = _outside(free, stack.box)
+    stretches = [aligned_grid(stretch, unit) for stretch in tabular_stretches(free, unit)]
+    grids += [(grid, False) for grid in stretches if grid is not None]
+    tables = [
+        build_table(grid, lines, tokens, ruled=ruled, header_rows=header_rows(grid, tokens))
+        for grid, ruled in grids
+    ]
+    tables.sort(key=lambda table: table.box[1])
     return tables, remaining_lines(lines, tables)
+
+
+def _ruled_grid(group: Rules, tokens: Sequence[Token], unit: float) -> Grid | None:
+    """The grid that rules draw; by alignment where they draw no more than a frame and rows."""
+    box = rules_box(group)
+    inside = _inside(tokens, box)
+    grid = grid_of(group, 0.5 * unit)
+    if grid is None or not inside:
+        return None
+    if grid.columns == 1:
+        rows = visual_rows(inside, unit)
+        if not is_table(rows, fit_columns(rows, unit), unit):
+            return None
+        return aligned_grid(inside, unit, grid.ys)
+    filled = {place for token in inside if (place := grid.place(token.box)) is not None}
+    slots = [slot for slot in grid.slots if filled.intersection(slot.places)]
+    if len(slots) < 2:
+        return None
+    return split_rows(grid, inside, unit)
 
 
 def text_height(tokens: Sequence[Token]) -> float:
@@ -58,3 +91,16 @@ def remaining_lines(lines: Sequence[Line], tables: Sequence[Table]) -> list[Line
         if words:
             left.append(part_of(line, words))
     return left
+
+
+def _is_inside(token: Token, box: Box) -> bool:
+    x, y = centre(token.box)
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def _inside(tokens: Sequence[Token], box: Box) -> list[Token]:
+    return [token for token in tokens if _is_inside(token, box)]
+
+
+def _outside(tokens: Sequence[Token], box: Box) -> list[Token]:
+    return [token for token in tokens if not _is_inside(token, box)]

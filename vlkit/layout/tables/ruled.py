@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from vlkit.document import Box
-from vlkit.layout.tables.grid import Grid, Slot, merge_places
+from vlkit.layout.tables.bands import joined, wrapped
+from vlkit.layout.tables.columns import visual_rows
+from vlkit.layout.tables.grid import Grid, Slot, Token, merge_places
 from vlkit.layout.tables.rules import Rule, Rules
 
 
@@ -109,3 +112,73 @@ def _drawn(rules: Sequence[Rule], at: float, start: float, end: float, tolerance
             covered += right - left
             reached = right
     return covered >= 0.75 * (end - start)
+
+
+def split_rows(grid: Grid, tokens: Sequence[Token], unit: float) -> Grid:
+    """Rows of a ruled grid that hold several rows of text split where nothing is drawn.
+
+    That is so where the columns with more than one line are at least half, have as many lines
+    each, and in most of them, and in two at least, none reads on from the one above. A cell
+    with one line that stands beside none of these covers all of them.
+    """
+    for row in reversed(range(grid.rows)):
+        cuts, single = _row_cuts(grid, row, tokens, unit)
+        if cuts:
+            grid = _with_cuts(grid, row, cuts, single)
+    return grid
+
+
+def _row_cuts(
+    grid: Grid, row: int, tokens: Sequence[Token], unit: float
+) -> tuple[list[float], set[int]]:
+    """Where to cut a row, and the columns of the cells that stay whole."""
+    slots = [slot for slot in grid.slots if slot.row == row]
+    if any(slot.row_span > 1 for slot in slots):
+        return [], set()
+    held = {slot: [t for t in tokens if grid.place(t.box) in set(slot.places)] for slot in slots}
+    lines = {
+        slot: [joined(chunks) for chunks in visual_rows(inside, unit)]
+        for slot, inside in held.items()
+    }
+    several = [found for found in lines.values() if len(found) > 1]
+    if len(several) < 2 or len({len(found) for found in several}) > 1:
+        return [], set()
+    if 2 * len(several) < sum(1 for found in lines.values() if found):
+        return [], set()
+    read_on = sum(
+        any(
+            wrapped(above, below, max(line.width for line in found), unit)
+            for above, below in pairwise(found)
+        )
+        for found in several
+    )
+    if len(several) - read_on < max(2, read_on):
+        return [], set()
+    rows = [[found[index] for found in several] for index in range(len(several[0]))]
+    extents = [(min(c.box[1] for c in r), max(c.box[3] for c in r)) for r in rows]
+    if any(above[1] > below[0] for above, below in pairwise(extents)):
+        return [], set()
+    cuts = [(above[1] + below[0]) / 2 for above, below in pairwise(extents)]
+    whole = {
+        slot.column
+        for slot, found in lines.items()
+        if len(found) == 1 and any(found[0].box[1] < cut < found[0].box[3] for cut in cuts)
+    }
+    return cuts, whole
+
+
+def _with_cuts(grid: Grid, row: int, cuts: Sequence[float], whole: set[int]) -> Grid:
+    """The grid with more boundaries inside a row; cells at the columns ``whole`` span them."""
+    ys = [*grid.ys[: row + 1], *cuts, *grid.ys[row + 1 :]]
+    more = len(cuts)
+    slots = []
+    for slot in grid.slots:
+        if slot.row > row:
+            slots.append(replace(slot, row=slot.row + more))
+        elif slot.row + slot.row_span <= row:
+            slots.append(slot)
+        elif slot.row < row or slot.column in whole:
+            slots.append(replace(slot, row_span=slot.row_span + more))
+        else:
+            slots += [replace(slot, row=row + index) for index in range(more + 1)]
+    return Grid(grid.xs, ys, slots)

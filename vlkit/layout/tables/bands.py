@@ -1,0 +1,220 @@
+"""Rows by text: which lines of a band between rules, or of a whole table, are one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from vlkit.document import box_union
+from vlkit.layout.tables.columns import Chunk, Row, column_of
+from vlkit.layout.tables.texts import is_figure
+
+_LOOSE = 1.12
+"""Lines of one cell are at most this much further apart than the closest lines of the table."""
+_LEADING = 2.2
+"""Lines of one cell are at most this many text heights apart (1.5 font sizes)."""
+
+
+@dataclass
+class Stack:
+    """Lines of one column, or of several that they cover, that make up one cell."""
+
+    lines: list[Chunk]
+    column: int
+    column_span: int = 1
+    first_row: int = 0
+    last_row: int = 0
+
+    @property
+    def top(self) -> float:
+        return self.lines[0].box[1]
+
+    @property
+    def bottom(self) -> float:
+        return self.lines[-1].box[3]
+
+
+def wrapped(above: Chunk, below: Chunk, width: float, unit: float) -> bool:
+    """Whether the line below may go on with the one above: its first word did not fit there.
+
+    Args:
+        width: Of the column's text.
+    """
+    if is_figure(above.text) and is_figure(below.text):
+        return False
+    first = below.tokens[0].box
+    return above.width + 0.3 * unit + (first[2] - first[0]) > width
+
+
+def logical_rows(
+    rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float
+) -> tuple[list[float], list[Stack]]:
+    """The rows of a table, or of a band of it.
+
+    Args:
+        rows: Visual rows from top to bottom.
+        xs: Boundaries of the columns.
+        unit: Text height.
+        pitch: Distance of the closest lines of the table, see ``line_pitch``.
+
+    Returns:
+        The boundaries between the rows, and the cells with text, their rows set.
+    """
+    stacks = _stacks(rows, xs, unit, pitch)
+    others = [stack for stack in stacks if stack.column > 0]
+    firsts = [stack for stack in stacks if stack.column == 0]
+    extents = _merged_extents(others)
+    floating = []
+    for stack in firsts:
+        if _overlapped(stack, extents):
+            continue
+        if _hangs_between(stack, extents, firsts, pitch):
+            floating.append(stack)
+        else:
+            extents.append((stack.top, stack.bottom))
+    extents = _disjoint(sorted(extents))
+    for stack in stacks:
+        if stack not in floating:
+            hit = _overlapped(stack, extents)
+            stack.first_row, stack.last_row = hit[0], hit[-1]
+    for stack in floating:
+        above = sum(1 for _, bottom in extents if bottom <= (stack.top + stack.bottom) / 2)
+        stack.first_row, stack.last_row = max(0, above - 1), min(above, len(extents) - 1)
+    cuts = [(above[1] + below[0]) / 2 for above, below in pairwise(extents)]
+    return cuts, stacks
+
+
+def line_pitch(rows: Sequence[Row], xs: Sequence[float], unit: float) -> float:
+    """Distance of the closest lines of a column: that within cells, where any has two lines."""
+    columns = _by_column(rows, xs, unit)
+    distances = [
+        _middle(below) - _middle(above)
+        for (_, span), lines in columns.items()
+        if span == 1
+        for above, below in pairwise(lines)
+    ]
+    return min((d for d in distances if d > 0.8 * unit), default=2 * unit)
+
+
+def _by_column(
+    rows: Sequence[Row], xs: Sequence[float], unit: float
+) -> dict[tuple[int, int], list[Chunk]]:
+    """(column, columns covered) → its lines from top to bottom; those of one visual row in
+    the same column are one."""
+    found: dict[tuple[int, int], list[Chunk]] = {}
+    for row in rows:
+        parts: dict[tuple[int, int], list[Chunk]] = {}
+        for chunk in row:
+            first, last = column_of(chunk, xs, unit)
+            parts.setdefault((first, last - first + 1), []).append(chunk)
+        for key, chunks in parts.items():
+            found.setdefault(key, []).append(joined(chunks))
+    return found
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """One chunk of several of the same row."""
+    tokens = tuple(token for chunk in chunks for token in chunk.tokens)
+    return Chunk(tokens, box_union(chunk.box for chunk in chunks))
+
+
+def _stacks(rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float) -> list[Stack]:
+    """Cells by column: lines that are near each other and read on."""
+    starts = _starting_heights(rows, xs, unit)
+    stacks: list[Stack] = []
+    for (column, span), lines in _by_column(rows, xs, unit).items():
+        width = max(line.width for line in lines)
+        stacks.append(Stack([lines[0]], column, span))
+        for above, below in pairwise(lines):
+            near = _middle(below) - _middle(above) <= min(_LOOSE * pitch, _LEADING * unit)
+            starting = any(below.box[1] < height < below.box[3] for height in starts)
+            if near and not starting and wrapped(above, below, width, unit):
+                stacks[-1].lines.append(below)
+            else:
+                stacks.append(Stack([below], column, span))
+    return stacks
+
+
+def _starting_heights(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[float]:
+    """Middles of the visual rows that begin a row of the table for sure.
+
+    These hold text in at least half the columns, and a figure below a figure; where all rows
+    are equally far apart, text in half the columns is enough.
+    """
+    middles = [_row_middle(row) for row in rows]
+    steps = [below - above for above, below in pairwise(middles)]
+    uniform = bool(steps) and max(steps) <= _LOOSE * min(steps)
+    columns = len(xs) - 1
+    figures: set[int] = set()
+    found = []
+    for row, middle in zip(rows, middles, strict=True):
+        filled = {column_of(chunk, xs, unit)[0] for chunk in row}
+        here = {column_of(chunk, xs, unit)[0] for chunk in row if is_figure(chunk.text)}
+        if 2 * len(filled) >= columns and len(filled) > 1 and (uniform or here & figures):
+            found.append(middle)
+        figures |= here
+    return found
+
+
+def _row_middle(row: Row) -> float:
+    return sum(_middle(chunk) for chunk in row) / len(row)
+
+
+def _merged_extents(stacks: Sequence[Stack]) -> list[tuple[float, float]]:
+    """Vertical extents of the stacks, those that share much of their height made one."""
+    extents: list[tuple[float, float]] = []
+    for stack in sorted(stacks, key=lambda s: s.top):
+        if extents:
+            top, bottom = extents[-1]
+            shared = min(bottom, stack.bottom) - max(top, stack.top)
+            if shared > 0.3 * min(bottom - top, stack.bottom - stack.top):
+                extents[-1] = (top, max(bottom, stack.bottom))
+                continue
+        extents.append((stack.top, stack.bottom))
+    return extents
+
+
+def _disjoint(extents: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Sorted extents that overlap a little, cut in the middle of what they share."""
+    found: list[tuple[float, float]] = []
+    for top, bottom in extents:
+        if found and top < found[-1][1]:
+            cut = (top + min(bottom, found[-1][1])) / 2
+            found[-1] = (found[-1][0], cut)
+            found.append((cut, max(bottom, cut)))
+        else:
+            found.append((top, bottom))
+    return found
+
+
+def _overlapped(stack: Stack, extents: Sequence[tuple[float, float]]) -> list[int]:
+    """Rows of which the stack shares a third of the height, or of its own."""
+    found = []
+    for index, (top, bottom) in enumerate(extents):
+        shared = min(bottom, stack.bottom) - max(top, stack.top)
+        if shared > 0.34 * min(bottom - top, stack.bottom - stack.top):
+            found.append(index)
+    return found
+
+
+def _hangs_between(
+    stack: Stack, extents: Sequence[tuple[float, float]], firsts: Sequence[Stack], pitch: float
+) -> bool:
+    """Whether the stack stands in the middle of two neighbouring rows that have no other cell
+    in its column: a cell of both."""
+    middle = (stack.top + stack.bottom) / 2
+    above = [e for e in extents if e[1] <= middle]
+    below = [e for e in extents if e[0] >= middle]
+    if not above or not below:
+        return False
+    upper, lower = above[-1], below[0]
+    offset = (upper[0] + lower[1]) / 2 - middle
+    near = lower[0] - upper[1] < pitch and abs(offset) < 0.3 * pitch
+    return near and not any(
+        other is not stack and other.bottom > upper[0] and other.top < lower[1] for other in firsts
+    )
+
+
+def _middle(chunk: Chunk) -> float:
+    return (chunk.box[1] + chunk.box[3]) / 2

@@ -1,0 +1,154 @@
+"""Columns by alignment: rows of words, the white corridors between them, what crosses these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from vlkit.document import Box, box_union
+from vlkit.layout.tables.grid import Token
+
+SPACE = 0.6
+"""Words nearer to each other than this many text heights belong together."""
+CORRIDOR = 0.75
+"""Least width of the white corridor between columns, in text heights."""
+CROSSED = 0.2
+"""Share of rows that may run across a corridor: spanning headers, totals, notes."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Words of one row with no more than a space between them."""
+
+    tokens: tuple[Token, ...]
+    box: Box
+
+    @property
+    def text(self) -> str:
+        return " ".join(token.word.text for token in self.tokens)
+
+    @property
+    def width(self) -> float:
+        return self.box[2] - self.box[0]
+
+
+Row = list[Chunk]
+"""The chunks of one visual row, from left to right."""
+
+
+def visual_rows(tokens: Sequence[Token], unit: float) -> list[Row]:
+    """Words that stand beside each other, from top to bottom; ``unit`` is the text height."""
+    rows: list[list[Token]] = []
+    extents: list[tuple[float, float]] = []
+    for token in sorted(tokens, key=lambda t: t.box[1] + t.box[3]):
+        top, bottom = token.box[1], token.box[3]
+        if rows:
+            above, below = extents[-1]
+            shared = min(bottom, below) - max(top, above)
+            if shared > 0.5 * min(bottom - top, below - above):
+                rows[-1].append(token)
+                continue
+        rows.append([token])
+        extents.append((top, bottom))
+    return [chunks_of(row, unit) for row in rows]
+
+
+def chunks_of(tokens: Sequence[Token], unit: float) -> Row:
+    """The words of one row, joined where only a space lies between."""
+    groups: list[list[Token]] = []
+    reached = 0.0
+    for token in sorted(tokens, key=lambda t: t.box[0]):
+        if groups and token.box[0] - reached < SPACE * unit:
+            groups[-1].append(token)
+            reached = max(reached, token.box[2])
+        else:
+            groups.append([token])
+            reached = token.box[2]
+    return [Chunk(tuple(group), box_union(t.box for t in group)) for group in groups]
+
+
+def row_box(row: Row) -> Box:
+    return box_union(chunk.box for chunk in row)
+
+
+def fit_columns(rows: Sequence[Row], unit: float) -> list[float]:
+    """Boundaries of the columns that the rows share, outermost included; ``[]`` for none.
+
+    A corridor is crossed by at most a fifth of the rows; at least two rows, and a quarter of
+    them, have text in each column.
+    """
+    if not rows:
+        return []
+    left = min(row[0].box[0] for row in rows)
+    right = max(chunk.box[2] for row in rows for chunk in row)
+    inner = [(a + b) / 2 for a, b in _corridors(rows, unit)]
+    return [left, *_without_empty([left, *inner, right], rows), right]
+
+
+def _corridors(rows: Sequence[Row], unit: float) -> list[tuple[float, float]]:
+    """Intervals of x that few rows cover, between the outermost text."""
+    allowed = int(CROSSED * len(rows))
+    events: list[tuple[float, int]] = []
+    for row in rows:
+        for chunk in row:
+            events += [(chunk.box[0], 1), (chunk.box[2], -1)]
+    events.sort()
+    found: list[tuple[float, float]] = []
+    covered, start, seen = 0, None, False
+    for x, change in events:
+        before, covered = covered, covered + change
+        if before <= allowed < covered and start is not None and seen:
+            if x - start >= CORRIDOR * unit:
+                found.append((start, x))
+            start = None
+        if covered > allowed:
+            seen = True
+        elif before > allowed:
+            start = x
+    return found
+
+
+def _without_empty(edges: list[float], rows: Sequence[Row]) -> list[float]:
+    """The inner edges, but for those beside columns that hardly a row has text in."""
+    least = max(2, 0.25 * len(rows))
+    kept = [edges[0]]
+    for edge, following in pairwise(edges[1:]):
+        here = _filled(rows, kept[-1], edge)
+        after = _filled(rows, edge, following)
+        if here >= least and after >= least:
+            kept.append(edge)
+    return kept[1:]
+
+
+def _filled(rows: Sequence[Row], left: float, right: float) -> int:
+    """Number of rows with a chunk whose centre lies between left and right."""
+    return sum(1 for row in rows if any(left <= (c.box[0] + c.box[2]) / 2 < right for c in row))
+
+
+def column_of(chunk: Chunk, xs: Sequence[float], unit: float) -> tuple[int, int]:
+    """First and last column that the chunk covers."""
+    slack = 0.3 * unit
+    covered = [
+        index
+        for index, (left, right) in enumerate(pairwise(xs))
+        if min(chunk.box[2], right) - max(chunk.box[0], left) > min(slack, 0.5 * chunk.width)
+    ]
+    return (covered[0], covered[-1]) if covered else (0, 0)
+
+
+def cut_at(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[Row]:
+    """The rows with chunks cut at boundaries that run between two of their words with at
+    least a wide space: cells that stand close are not one."""
+    return [[part for chunk in row for part in _cut_chunk(chunk, xs, unit)] for row in rows]
+
+
+def _cut_chunk(chunk: Chunk, xs: Sequence[float], unit: float) -> list[Chunk]:
+    groups: list[list[Token]] = [[chunk.tokens[0]]]
+    for before, after in pairwise(chunk.tokens):
+        between = any(before.box[2] <= x <= after.box[0] for x in xs)
+        if between and after.box[0] - before.box[2] >= 0.45 * unit:
+            groups.append([after])
+        else:
+            groups[-1].append(after)
+    return [Chunk(tuple(g), box_union(t.box for t in g)) for g in groups]
