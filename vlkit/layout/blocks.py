@@ -12,20 +12,29 @@ from vlkit.layout.measure import (
     differ_in_style,
     font_size,
     height,
+    levelled,
     line_height,
     middle,
     overlap_x,
     same_row,
+    slope,
     width,
 )
 from vlkit.layout.order import reading_order
 
-PITCH = 2.1
+PITCH = 1.8
 """Most distance of the middles of two lines of a paragraph, in line heights."""
+DOUBLE = 3.0
+"""The same for long lines: manuscripts are set with double space."""
 LOOSE = 1.22
 """A paragraph ends where the distance grows by this factor."""
-TEXT_WIDTH = 10.0
-"""Lines that have neighbours in their row belong to one paragraph only if they are this wide."""
+ROW_PITCH = 1.75
+TIGHT = 0.0
+TEXT_WIDTH = 14.0
+"""Lines that both have neighbours in their row belong to one paragraph only if they are this near
+to each other and the upper one is this wide."""
+LABEL_GAP = 2.5
+"""A label stands nearer to its text than this many line heights."""
 INDENT = 0.7
 """Least indent of a first line, in line heights."""
 
@@ -45,10 +54,15 @@ def build_blocks(lines: Sequence[Line]) -> list[Block]:
 
 def line_order(lines: Sequence[Line]) -> list[int]:
     """Indices of the lines in the order in which they are read, paragraph by paragraph."""
+    fall = slope(lines)
     index = {id(line): number for number, line in enumerate(lines)}
     blocks = build_blocks(lines)
     unit = median([line_height(line) for line in lines]) if lines else 1.0
-    order = reading_order([block.box for block in blocks], line_height=unit)
+    order = reading_order(
+        [levelled(block.box, fall) for block in blocks],
+        line_height=unit,
+        first_lines=[levelled(block.lines[0].box, fall) for block in blocks],
+    )
     return [index[id(line)] for i in order for line in blocks[i].lines]
 
 
@@ -98,7 +112,8 @@ def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[L
     last = group[-1]
     unit = max(line_height(last), line_height(line))
     pitch = middle(line.box) - middle(last.box)
-    if pitch > PITCH * unit or not _looks_alike(last, line):
+    wide = min(width(last.box), width(line.box)) > TEXT_WIDTH * unit
+    if pitch > (DOUBLE if wide else PITCH) * unit or not _looks_alike(last, line):
         return False
     if len(group) > 1 and pitch > LOOSE * _pitch(group):
         return False
@@ -106,7 +121,12 @@ def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[L
         return False
     if list_marker(line.text):
         return False
-    if _in_row(last, lines) and _in_row(line, lines) and not _is_text(last, line):
+    if _in_row(last, lines) and _in_row(line, lines):
+        # Rows of a form, unless the lines are long and close enough for a column of text.
+        long = width(last.box) > TEXT_WIDTH * unit
+        if pitch > (ROW_PITCH if long else TIGHT) * unit:
+            return False
+    if _labelled(last, lines) and _labelled(line, lines):
         return False
     return not _new_paragraph(group, line, unit)
 
@@ -139,9 +159,16 @@ def _in_row(line: Line, lines: Sequence[Line]) -> bool:
     return any(other is not line and same_row(line.box, other.box) for other in lines)
 
 
-def _is_text(a: Line, b: Line) -> bool:
-    unit = max(line_height(a), line_height(b))
-    return max(width(a.box), width(b.box)) > TEXT_WIDTH * unit
+def _labelled(line: Line, lines: Sequence[Line]) -> bool:
+    """Whether a short piece stands close before or after the line, as in lists of terms."""
+    unit = line_height(line)
+    return any(
+        other is not line
+        and same_row(line.box, other.box)
+        and -unit < -overlap_x(line.box, other.box) < LABEL_GAP * unit
+        and width(other.box) < TEXT_WIDTH * unit
+        for other in lines
+    )
 
 
 def _new_paragraph(group: list[Line], line: Line, unit: float) -> bool:

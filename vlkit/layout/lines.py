@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from vlkit.document import Box, Line, Word, box_union
 from vlkit.layout.lists import is_marker
-from vlkit.layout.measure import height, line_height, middle, overlap_x, overlap_y
+from vlkit.layout.measure import height, line_height, middle, overlap_x, overlap_y, width
 
 WIDE_GAP = 2.0
 """White space of this many line heights always ends a line."""
@@ -17,6 +17,8 @@ CORRIDOR_REACH = 1.6
 """How far above and below, in line heights."""
 FRAGMENT_GAP = 0.5
 """Pieces on one row nearer than this are one line."""
+SMALL = 2.5
+"""Pieces narrower than this many line heights may be indices or exponents."""
 MARKER_GAP = 4.0
 """A bullet or number may stand this far before its text."""
 
@@ -26,7 +28,7 @@ def tidy_lines(lines: Sequence[Line]) -> list[Line]:
     filled = [_without_blanks(line) for line in lines]
     boxes = [word.box for line in filled for word in line.words]
     pieces = [piece for line in filled if line.words for piece in _split(line, boxes)]
-    return _joined(pieces, boxes)
+    return _joined(_absorbed(pieces), boxes)
 
 
 def line_of(words: list[Word], like: Line) -> Line:
@@ -77,6 +79,39 @@ def _is_corridor(a: Box, b: Box, unit: float, boxes: Sequence[Box]) -> bool:
             sides.add((above, box[2] <= x0))
     # Text on both sides, above or below.
     return {(True, True), (True, False)} <= sides or {(False, True), (False, False)} <= sides
+
+
+def _absorbed(lines: list[Line]) -> list[Line]:
+    """Put indices, exponents and stray symbols into the line in whose reach they stand."""
+    small = [line for line in lines if width(line.box) < SMALL * line_height(line)]
+    rest = [line for line in lines if not any(line is other for other in small)]
+    for piece in small:
+        hosts = [
+            index
+            for index, line in enumerate(rest)
+            if line.direction == piece.direction and _has_room(line, piece)
+        ]
+        if hosts:
+            best = max(hosts, key=lambda index: overlap_y(rest[index].box, piece.box))
+            words = [*rest[best].words, *piece.words]
+            words.sort(key=lambda word: word.box[0], reverse=piece.direction == "rtl")
+            rest[best] = line_of(words, rest[best])
+        else:
+            rest.append(piece)
+    return rest
+
+
+def _has_room(line: Line, piece: Line) -> bool:
+    """Whether a small piece stands in a gap of the line, or right after it."""
+    box, unit = piece.box, line_height(line)
+    wide = width(line.box) > 2 * width(box)
+    # An index hangs half below its line, an exponent half above.
+    beside = overlap_y(line.box, box) >= 0.35 * min(height(box), unit)
+    inside = line.box[0] < box[0] and box[2] < line.box[2] + 0.3 * unit
+    lower = height(box) < 1.8 * unit
+    if not (wide and beside and inside and lower):
+        return False
+    return all(overlap_x(word.box, box) < 0.35 * width(box) for word in line.words)
 
 
 def _joined(lines: list[Line], boxes: Sequence[Box]) -> list[Line]:

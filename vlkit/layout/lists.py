@@ -64,9 +64,7 @@ def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
     numbers = [marker for marker in markers if marker and not _is_bullet(marker)]
     indents: list[float] = []
     for block, marker in zip(blocks, markers, strict=True):
-        if marker and (
-            (marker not in _UNSURE and _is_bullet(marker)) or _has_sibling(marker, markers, numbers)
-        ):
+        if marker and (_is_sure(marker) or _has_sibling(marker, markers, numbers)):
             block.role, block.marker = "list_item", marker
             start = _start(block)
             while indents and start < indents[-1] - _STEP * line_height:
@@ -76,6 +74,10 @@ def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
             block.level = len(indents)
         elif indents and _start(block) < indents[0] + _STEP * line_height:
             indents = []
+
+
+def _is_sure(marker: str) -> bool:
+    return _is_bullet(marker) and marker not in _UNSURE
 
 
 def _start(block: Block) -> float:

@@ -98,3 +98,30 @@ def _italic(word: Word) -> bool:
 def block_size(block: Block) -> float:
     """Font size where known, else the median height of the block's lines."""
     return font_size(block.words) or median(map(line_height, block.lines))
+
+
+def slope(lines: Iterable[Line]) -> float:
+    """How much the page's lines fall per unit to the right: the median over long lines."""
+    slopes: list[tuple[float, float]] = []
+    for line in lines:
+        if len(line.words) < 2:
+            continue
+        first, last = line.words[0].box, line.words[-1].box
+        run = abs(first[0] + first[2] - last[0] - last[2]) / 2
+        if run > 4 * line_height(line):
+            # Lower edges vary less than middles: most letters stand on the base line.
+            rise = (last[3] - first[3]) * (1 if last[0] > first[0] else -1)
+            slopes.append((rise / run, run))
+    slopes.sort()
+    total, passed = sum(run for _, run in slopes), 0.0
+    for value, run in slopes:
+        passed += run
+        if 2 * passed >= total:
+            return value
+    return 0.0
+
+
+def levelled(box: Box, fall: float) -> Box:
+    """The box moved up by what its middle has fallen at that slope."""
+    shift = fall * (box[0] + box[2]) / 2
+    return (box[0], box[1] - shift, box[2], box[3] - shift)

@@ -17,35 +17,60 @@ GUTTER = 0.7
 SQUEEZE = (0.12, 0.3, 0.5)
 """Boxes are taken smaller by these parts of a line's height, one after the other, until a cut is
 found: recognised boxes overlap, and so do neighbouring lines."""
-TALL = 2.2
-"""A box higher than this many lines is a paragraph."""
+TALL = 3.2
+"""A box higher than this many line heights is a paragraph, or a figure."""
 WIDE = 9.0
 """A paragraph is at least this many line heights wide."""
+ROW = 0.8
+"""Middles of first lines nearer than this many line heights are in one row."""
+MATCHED = 0.5
+"""Columns are read row by row if this part of the shorter ones' boxes is in another's row."""
 
 _X, _Y = 0, 1
 
 
 def reading_order(
-    boxes: Sequence[Box], *, line_height: float | None = None, direction: Direction = "ltr"
+    boxes: Sequence[Box],
+    *,
+    line_height: float | None = None,
+    first_lines: Sequence[Box] | None = None,
+    direction: Direction = "ltr",
 ) -> list[int]:
     """Indices of the boxes in the order in which they are read.
 
     Args:
         boxes: Of lines, blocks, tables and figures of one page.
         line_height: The page's usual one; by default the median height of the boxes.
+        first_lines: The first line of each, by which rows of a form are matched; by default
+            the boxes themselves.
         direction: With ``rtl`` columns and rows start on the right.
     """
     if not boxes:
         return []
-    if direction == "rtl":
-        boxes = [(-x1, y0, -x0, y1) for x0, y0, x1, y1 in boxes]
     unit = line_height or median(y1 - y0 for _, y0, _, y1 in boxes) or 1.0
-    return _Cutter(boxes, unit).arrange(list(range(len(boxes))))
+    firsts = first_lines or boxes
+    if direction == "rtl":
+        boxes, firsts = [_mirrored(box) for box in boxes], [_mirrored(box) for box in firsts]
+    # Stamps and notes written up the margin belong to no row.
+    upright = [i for i, box in enumerate(boxes) if not _is_vertical(box, unit)]
+    vertical = [i for i, box in enumerate(boxes) if _is_vertical(box, unit)]
+    cutter = _Cutter(boxes, firsts, unit)
+    return cutter.arrange(upright) + cutter.arrange(vertical)
+
+
+def _is_vertical(box: Box, unit: float) -> bool:
+    width, height = box[2] - box[0], box[3] - box[1]
+    return height > 3 * max(unit, width) and width < 2 * unit
+
+
+def _mirrored(box: Box) -> Box:
+    return (-box[2], box[1], -box[0], box[3])
 
 
 class _Cutter:
-    def __init__(self, boxes: Sequence[Box], unit: float) -> None:
+    def __init__(self, boxes: Sequence[Box], firsts: Sequence[Box], unit: float) -> None:
         self.boxes = boxes
+        self.firsts = firsts
         self.unit = unit
 
     def arrange(self, ids: list[int]) -> list[int]:
@@ -57,7 +82,7 @@ class _Cutter:
                 return self._arrange_rows(rows)
             columns = self._cut(ids, _X, GUTTER if squeeze == SQUEEZE[0] else 0.0, squeeze)
             if len(columns) > 1:
-                return [i for column in columns for i in self.arrange(column)]
+                return self._arrange_columns(columns)
         return sorted(ids, key=lambda i: (self._middle(i), self.boxes[i][0]))
 
     def _cut(self, ids: list[int], axis: int, gap: float, squeeze: float) -> list[list[int]]:
@@ -83,7 +108,9 @@ class _Cutter:
             last = self._shared_gutter(rows, first)
             together = [i for row in rows[first : last + 1] for i in row]
             columns = self._cut(together, _X, GUTTER, 0.0)
-            if last > first and self._are_columns(rows[first : last + 1], columns):
+            # A heading over the right column only is not part of these columns.
+            in_first = bool(set(rows[first]) & set(columns[0]))
+            if last > first and in_first and not self._are_rows(columns):
                 done += [i for column in columns for i in self.arrange(column)]
                 first = last + 1
             else:
@@ -99,29 +126,44 @@ class _Cutter:
             together += rows[index]
             if len(self._cut(together, _X, GUTTER, 0.0)) > 1:
                 parted, last = True, index
-            elif parted or self._crosses(rows[first]):
+            elif parted or len(rows[first]) > 1:
                 break
         return last
 
-    def _crosses(self, row: list[int]) -> bool:
-        return len(row) > 1
+    def _arrange_columns(self, columns: list[list[int]]) -> list[int]:
+        """Side by side without an empty row: columns, or a form's rows that a tall box joins."""
+        if self._are_rows(columns):
+            rows = self._cut_first_lines([i for column in columns for i in column])
+            if len(rows) > 1:
+                return [i for row in rows for i in self.arrange(row)]
+        return [i for column in columns for i in self.arrange(column)]
 
-    def _are_columns(self, rows: list[list[int]], columns: list[list[int]]) -> bool:
-        """Whether to read column by column: most columns hold text, or rows do not match."""
-        texts = sum(1 for column in columns if any(map(self._is_text, column)))
-        if texts >= 2:
-            return True
-        side = {i: number for number, column in enumerate(columns) for i in column}
-        matched = unmatched = 0
-        for row in rows:
-            sides = [side[i] for i in row]
-            if len(set(sides)) < 2:
-                continue
-            if len(sides) == len(set(sides)):
-                matched += 1
+    def _cut_first_lines(self, ids: list[int]) -> list[list[int]]:
+        """Rows by the middles of first lines."""
+        rows: list[list[int]] = []
+        for i in sorted(ids, key=self._first_middle):
+            if rows and self._first_middle(i) - self._first_middle(rows[-1][0]) < ROW * self.unit:
+                rows[-1].append(i)
             else:
-                unmatched += 1
-        return unmatched > matched
+                rows.append([i])
+        return rows
+
+    def _are_rows(self, columns: list[list[int]]) -> bool:
+        """Whether to read row by row: columns are no running text, and match line by line."""
+        if sum(1 for column in columns if any(map(self._is_text, column))) >= 2:
+            return False
+        largest = max(columns, key=len)
+        matched = total = 0
+        for column in columns:
+            others = [i for other in columns if other is not column for i in other]
+            if column is largest and len(columns) > 1:
+                continue
+            total += len(column)
+            matched += sum(1 for i in column if any(self._match(i, j) for j in others))
+        return matched >= MATCHED * total
+
+    def _match(self, i: int, j: int) -> bool:
+        return abs(self._first_middle(i) - self._first_middle(j)) < ROW * self.unit
 
     def _is_text(self, i: int) -> bool:
         x0, y0, x1, y1 = self.boxes[i]
@@ -129,3 +171,6 @@ class _Cutter:
 
     def _middle(self, i: int) -> float:
         return (self.boxes[i][1] + self.boxes[i][3]) / 2
+
+    def _first_middle(self, i: int) -> float:
+        return (self.firsts[i][1] + self.firsts[i][3]) / 2

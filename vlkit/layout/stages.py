@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlkit.document import Block, Item, Line, Page, box_union
+from vlkit.document import Block, Box, Item, Line, Page, box_union
 from vlkit.images import PageImage
 from vlkit.layout.blocks import build_blocks
 from vlkit.layout.captions import is_caption, nearest_target
@@ -69,8 +69,15 @@ def order_items(page: Page) -> list[Item]:
     rtl = sum(1 if line.direction == "rtl" else -1 for line in page.lines) > 0
     groups = _groups(page, unit)
     boxes = [box_union(item.box for item in group) for group in groups]
-    order = reading_order(boxes, line_height=unit, direction="rtl" if rtl else "ltr")
+    firsts = [_first_line(group[0]) for group in groups]
+    order = reading_order(
+        boxes, line_height=unit, first_lines=firsts, direction="rtl" if rtl else "ltr"
+    )
     return in_reading_order([item for index in order for item in groups[index]])
+
+
+def _first_line(item: Item) -> Box:
+    return item.lines[0].box if isinstance(item, Block) and item.lines else item.box
 
 
 def _groups(page: Page, unit: float) -> list[list[Item]]:
