@@ -101,7 +101,10 @@ class PageImage:
             if skew == 0:
                 return np.ascontiguousarray(np.rot90(self.pixels, quarters))
             a, b, c, d, e, f = to_upright
-            matrix = np.array([[a, c, e * self.scale], [b, d, f * self.scale]])
+            # OpenCV counts from the middle of the first pixel, a page from its corner.
+            right = e * self.scale + (a + c - 1) / 2
+            down = f * self.scale + (b + d - 1) / 2
+            matrix = np.array([[a, c, right], [b, d, down]])
             size = (round(width * self.scale), round(height * self.scale))
             turned = cv2.warpAffine(
                 self.pixels, matrix, size, flags=cv2.INTER_CUBIC, borderValue=(255, 255, 255)
