@@ -33,7 +33,7 @@ def blur(pixels: Pixels, sigma: float) -> Pixels:
 def noise(pixels: Pixels, sigma: float, seed: int) -> Pixels:
     """Gaussian grain of standard deviation ``sigma`` grey levels, alike in all channels."""
     rng = np.random.default_rng(seed)
-    grain = rng.normal(0.0, sigma, pixels.shape[:2])
+    grain = sigma * rng.standard_normal(pixels.shape[:2], dtype=np.float32)
     return _clip(pixels + (grain[..., None] if pixels.ndim == 3 else grain))
 
 
@@ -80,8 +80,8 @@ def uneven_light(pixels: Pixels, strength: float, seed: int) -> Pixels:
     """A shadow over one side; ``strength`` 0…1 is the light lost at its darkest."""
     rows, columns = pixels.shape[:2]
     angle = np.random.default_rng(seed).uniform(0, 2 * math.pi)
-    y, x = np.mgrid[0:rows, 0:columns]
-    ramp = math.cos(angle) * x / columns + math.sin(angle) * y / rows
+    across = math.cos(angle) * np.linspace(0, 1, columns, dtype=np.float32)
+    ramp = across + math.sin(angle) * np.linspace(0, 1, rows, dtype=np.float32)[:, None]
     light = 1 - strength * (ramp - ramp.min()) / np.ptp(ramp)
     return _clip(pixels * (light[..., None] if pixels.ndim == 3 else light))
 
@@ -97,7 +97,8 @@ def speckle(pixels: Pixels, share: float, seed: int) -> Pixels:
 
 
 def _clip(values: NDArray[Any]) -> Pixels:
-    return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
+    np.rint(values, out=values)
+    return np.clip(values, 0, 255, out=values).astype(np.uint8)
 
 
 def scan(pixels: Pixels, seed: int, *, strength: float = 1.0) -> tuple[Pixels, Affine]:
