@@ -15,8 +15,9 @@ from export_samples import awkward_documents, block, line, rich_document, turned
 from PIL import Image
 from reportlab.pdfgen import canvas
 
-from vlkit.document import Document, Page, Source
+from vlkit.document import Document, Line, Page, Source, Word
 from vlkit.errors import InputError
+from vlkit.sources import open_source
 
 
 def picture(width: int = 800, height: int = 1100) -> np.ndarray:
@@ -184,3 +185,70 @@ def test_awkward_documents_open(name: str) -> None:
     with pdfium.PdfDocument(document.to_pdf()) as pdf:
         assert len(pdf) == 1
         pdf[0].get_textpage().get_text_range()
+
+
+def scanned_page(rotate: int, box: tuple[float, ...], encrypt: str | None = None) -> bytes:
+    """A page with a black bar whose lower left corner stands at (100, 200) of user space."""
+    stream = io.BytesIO()
+    sheet = canvas.Canvas(stream, pagesize=(300, 400), encrypt=encrypt)
+    sheet.rect(100, 200, 60, 20, fill=1)
+    if rotate:
+        sheet.setPageRotation(rotate)
+    sheet.showPage()
+    sheet.save()
+    with pdfium.PdfDocument(stream.getvalue(), password=encrypt) as pdf:
+        if encrypt is None:
+            pdf[0].set_mediabox(*box)
+            pdf[0].gen_content()
+            stream = io.BytesIO()
+            pdf.save(stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+@pytest.mark.parametrize("box", [(0, 0, 300, 400), (20, 50, 320, 450), (-30, -40, 300, 400)])
+def test_text_lies_right_on_turned_and_shifted_pages(rotate: int, box: tuple[float, ...]) -> None:
+    original = scanned_page(rotate, box)
+    with open_source(original) as source:
+        image = source[1]
+        dark = np.argwhere(image.pixels[..., 0] < 128)
+    (y0, x0), (y1, x1) = dark.min(axis=0) / image.scale, dark.max(axis=0) / image.scale
+    word = Word(text="bar", box=(x0, y0, x1, y1), source=Source(name="rapidocr", version="1"))
+    text_line = Line(words=[word], box=word.box)
+    page = Page(
+        number=1,
+        width=image.width,
+        height=image.height,
+        unit="point",
+        to_source=image.to_source,
+        items=[block("paragraph", [text_line])],
+    )
+    data = Document(pages=[page]).with_source(original).to_pdf()
+    with pdfium.PdfDocument(data) as pdf:
+        assert pdf[0].get_mediabox() == pytest.approx(box)
+        assert pdf[0].get_rotation() == rotate
+        text = pdf[0].get_textpage()
+        assert text.get_text_range() == "bar"
+        boxes = [text.get_charbox(index, loose=True) for index in range(3)]
+    left, bottom = min(b[0] for b in boxes), min(b[1] for b in boxes)
+    right, top = max(b[2] for b in boxes), max(b[3] for b in boxes)
+    assert (left, bottom, right, top) == pytest.approx((100, 200, 160, 220), abs=2)
+
+
+def test_encrypted_pdf_is_read_and_stays_encrypted() -> None:
+    original = scanned_page(0, (0, 0, 300, 400), encrypt="secret")
+    word = line("bar", 100, 180)
+    flipped = (1.0, 0.0, 0.0, -1.0, 0.0, 400.0)
+    page = Page(
+        number=1,
+        width=300,
+        height=400,
+        unit="point",
+        to_source=flipped,
+        items=[block("paragraph", [word])],
+    )
+    data = Document(pages=[page]).with_source(original, "secret").to_pdf()
+    with pdfium.PdfDocument(data, password="secret") as pdf:
+        assert pdf[0].get_textpage().get_text_range() == "bar"
+    with pytest.raises(pdfium.PdfiumError):
+        pdfium.PdfDocument(data)

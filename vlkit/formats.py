@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ CONTAINERS = frozenset({".xml", ".html", ".png"})
 """Suffixes that may follow a format's own: ``scan.alto.xml``."""
 
 
+@cache
+def _offered(group: str) -> EntryPoints:
+    """Looked up once: it means reading the metadata of every installed package."""
+    return entry_points(group=group)
+
+
 def entry_point(group: str, kind: str, name: str) -> Any:
     """What is offered under a name.
 
@@ -25,7 +32,7 @@ def entry_point(group: str, kind: str, name: str) -> Any:
     Raises:
         UnknownName: Nothing is; the known names are listed.
     """
-    found = entry_points(group=group)
+    found = _offered(group)
     if name not in found.names:
         raise UnknownName(kind, name, found.names)
     return found[name].load()
@@ -33,7 +40,7 @@ def entry_point(group: str, kind: str, name: str) -> Any:
 
 def export_formats() -> list[str]:
     """Names of the formats that ``Document.export`` knows."""
-    return sorted(entry_points(group="vlkit.exports").names)
+    return sorted(_offered("vlkit.exports").names)
 
 
 def format_of(path: Path) -> tuple[str, str]:

@@ -6,4 +6,5 @@ from vlkit.document import Document
 
 
 def to_json(document: Document) -> str:
-    return document.model_dump_json(indent=1) + "\n"
+    # A field that is None is one that loads as None when it is left out.
+    return document.model_dump_json(exclude_none=True) + "\n"

@@ -46,9 +46,9 @@ def overlay(document: Document) -> list[Image.Image]:
 def to_png(document: Document) -> list[bytes]:
     """The overlay of every page as a PNG file."""
     encoded = []
-    for picture in overlay(document):
+    for page, image in page_images(document):
         stream = BytesIO()
-        picture.save(stream, "PNG")
+        draw_page(page, image).save(stream, "PNG")
         encoded.append(stream.getvalue())
     return encoded
 

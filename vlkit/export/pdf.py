@@ -19,7 +19,7 @@ from vlkit.export.pdf_text import TextLayer
 from vlkit.export.pdf_writer import PdfWriter, real, text_string
 from vlkit.export.pictures import add_picture, page_images
 from vlkit.export.xml import software
-from vlkit.geometry import Affine
+from vlkit.geometry import Affine, compose
 from vlkit.images import PageImage
 from vlkit.pdf.file import LOCK
 
@@ -67,22 +67,20 @@ class _Sheets:
         y = size[1] / page.height if page.height else 1.0
         to_user: Affine = (x, 0.0, 0.0, -y, 0.0, size[1])
         picture = add_picture(self.writer, image) if image else None
-        self.add_sheet((0.0, 0.0, *size), self.layer.content(page, to_user), picture)
+        self.add_sheet(size, self.layer.content(page, to_user), picture)
 
-    def add_sheet(
-        self, box: tuple[float, float, float, float], text: bytes, picture: int | None = None
-    ) -> None:
-        width, height = real(box[2] - box[0]), real(box[3] - box[1])
+    def add_sheet(self, size: tuple[float, float], text: bytes, picture: int | None = None) -> None:
+        """A page of that size in points, with a content stream of text over a picture."""
+        width, height = real(size[0]), real(size[1])
         content = text
         pictures = ""
         if picture:
             content = f"q {width} 0 0 {height} 0 0 cm /I Do Q\n".encode("ascii") + text
             pictures = f" /XObject << /I {picture} 0 R >>"
         stream = self.writer.add_deflated(content)
-        corners = " ".join(real(value) for value in box)
         self.pages.append(
             self.writer.add(
-                f"<< /Type /Page /Parent {self.tree} 0 R /MediaBox [{corners}]"
+                f"<< /Type /Page /Parent {self.tree} 0 R /MediaBox [0 0 {width} {height}]"
                 f" /Contents {stream} 0 R"
                 f" /Resources << /Font << /F {self.font} 0 R >>{pictures} >> >>"
             )
@@ -132,11 +130,13 @@ def _stamped(document: Document, original: bytes) -> bytes:
     sheets = _Sheets(document.name)
     with LOCK, closing(pdfium.PdfDocument(original, password=document.password)) as pdf:
         for page in read:
-            box = pdf[page.number - 1].get_mediabox()
-            sheets.add_sheet(box, sheets.layer.content(page, page.to_source))
-        with closing(pdfium.PdfDocument(sheets.finish())) as text:
+            left, bottom, right, top = pdf[page.number - 1].get_mediabox()
+            to_sheet = compose(page.to_source, (1.0, 0.0, 0.0, 1.0, -left, -bottom))
+            text = sheets.layer.content(page, to_sheet)
+            sheets.add_sheet((right - left, top - bottom), text)
+        with closing(pdfium.PdfDocument(sheets.finish())) as layers:
             for index, page in enumerate(read):
-                _lay_over(pdf, pdf[page.number - 1], text, index)
+                _lay_over(pdf, pdf[page.number - 1], layers, index)
             stream = io.BytesIO()
             pdf.save(stream)
     return stream.getvalue()
@@ -147,15 +147,19 @@ def _was_recognised(page: Page) -> bool:
 
 
 def _lay_over(
-    pdf: pdfium.PdfDocument, page: pdfium.PdfPage, text: pdfium.PdfDocument, index: int
+    pdf: pdfium.PdfDocument, page: pdfium.PdfPage, layers: pdfium.PdfDocument, index: int
 ) -> None:
-    """Put a page of ``text`` over a page, in place of invisible text that is there."""
+    """Put a page of ``layers`` over a page, in place of invisible text that is there."""
     for item in list(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_TEXT], max_depth=1)):
         mode = pdfium_c.FPDFTextObj_GetTextRenderMode(item.raw)
         if mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE:
             page.remove_obj(item)
             item.close()
-    layer = text.page_as_xobject(index, pdf)
-    page.insert_obj(layer.as_pageobject())
+    layer = layers.page_as_xobject(index, pdf)
+    form = layer.as_pageobject()
+    # Its origin is the lower left corner of the page, which need not be that of user space.
+    left, bottom, _, _ = page.get_mediabox()
+    form.transform(pdfium.PdfMatrix().translate(left, bottom))
+    page.insert_obj(form)
     page.gen_content()
     layer.close()

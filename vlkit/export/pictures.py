@@ -32,7 +32,8 @@ def page_images(document: Document) -> Iterator[tuple[Page, PageImage | None]]:
             remedy="Say so first: document.with_source('scan.pdf')",
             file=document.name or None,
         )
-    with open_source(document.source, password=document.password) as source:
+    # Whoever read it, or named it, allowed its address.
+    with open_source(document.source, password=document.password, allow_remote=True) as source:
         for page in document.pages:
             try:
                 image = source[page.number]
