@@ -166,6 +166,8 @@ def test_pages_of_a_pdf_stay_and_scanned_ones_get_text() -> None:
         assert np.array_equal(pdf[1].render().to_numpy(), before[1].render().to_numpy())
         box = pdf[1].get_textpage().get_charbox(0, loose=True)
         assert box == pytest.approx((60, 400 - 120, 70, 400 - 100), abs=0.5)
+    again = Document(pages=pages).with_source(data).to_pdf()
+    assert page_text(again, 1) == "fresh words"
     only_digital = Document(pages=pages[:1]).with_source(original)
     assert only_digital.to_pdf() == original
 

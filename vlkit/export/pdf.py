@@ -10,6 +10,7 @@ import io
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -150,9 +151,8 @@ def _lay_over(
     pdf: pdfium.PdfDocument, page: pdfium.PdfPage, layers: pdfium.PdfDocument, index: int
 ) -> None:
     """Put a page of ``layers`` over a page, in place of invisible text that is there."""
-    for item in list(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_TEXT], max_depth=1)):
-        mode = pdfium_c.FPDFTextObj_GetTextRenderMode(item.raw)
-        if mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE:
+    for item in list(page.get_objects(max_depth=1)):
+        if _is_invisible(item.raw):
             page.remove_obj(item)
             item.close()
     layer = layers.page_as_xobject(index, pdf)
@@ -163,3 +163,17 @@ def _lay_over(
     page.insert_obj(form)
     page.gen_content()
     layer.close()
+
+
+def _is_invisible(item: Any) -> bool:
+    """Whether a pdfium page object is invisible text, or a form of nothing else."""
+    kind = pdfium_c.FPDFPageObj_GetType(item)
+    if kind == pdfium_c.FPDF_PAGEOBJ_TEXT:
+        mode = pdfium_c.FPDFTextObj_GetTextRenderMode(item)
+        return bool(mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE)
+    if kind != pdfium_c.FPDF_PAGEOBJ_FORM:
+        return False
+    parts = range(pdfium_c.FPDFFormObj_CountObjects(item))
+    return bool(parts) and all(
+        _is_invisible(pdfium_c.FPDFFormObj_GetObject(item, index)) for index in parts
+    )
