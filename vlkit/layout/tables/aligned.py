@@ -33,8 +33,6 @@ def aligned_grid(tokens: Sequence[Token], unit: float, rules: Sequence[float] = 
     pitch = line_pitch(rows, xs, unit)
     bands = _bands(rows, rules)
     parts = [logical_rows(band, xs, unit, pitch) for band in bands]
-    if len(parts) > 3 and sum(1 for cuts, _ in parts if not cuts) > 0.6 * len(parts):
-        parts = [([], _in_one_row(stacks)) for _, stacks in parts]
     ys, stacks = [row_box(rows[0])[1]], []
     for band, (cuts, held) in zip(bands, parts, strict=True):
         start = max(row_box(row)[3] for row in band)
@@ -55,12 +53,6 @@ def _bands(rows: Sequence[Row], rules: Sequence[float]) -> list[list[Row]]:
         _, top, _, bottom = row_box(row)
         bands.setdefault(sum(1 for y in rules if y < (top + bottom) / 2), []).append(row)
     return [bands[index] for index in sorted(bands)]
-
-
-def _in_one_row(stacks: Sequence[Stack]) -> list[Stack]:
-    for stack in stacks:
-        stack.first_row = stack.last_row = 0
-    return list(stacks)
 
 
 def _between_bands(ys: list[float], bands: Sequence[list[Row]], rules: Sequence[float]) -> None:
@@ -122,7 +114,11 @@ def _centred_reach(
     for a in range(start, first + 1):
         for b in range(last, end + 1):
             offset = abs((xs[a] + xs[b + 1]) / 2 - (left + right) / 2)
-            if offset < unit and b - a > len(best) and (below, first) in filled:
+            if (
+                offset < max(unit, 0.1 * (xs[b + 1] - xs[a]))
+                and b - a > len(best)
+                and (below, first) in filled
+            ):
                 best = [c for c in range(a, b + 1) if not first <= c <= last]
     return best
 

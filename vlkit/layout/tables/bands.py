@@ -12,8 +12,8 @@ from vlkit.layout.tables.texts import is_figure
 
 _LOOSE = 1.12
 """Lines of one cell are at most this much further apart than the closest lines of the table."""
-_LEADING = 2.2
-"""Lines of one cell are at most this many text heights apart (1.5 font sizes)."""
+_LEADING = 1.85
+"""Lines of one cell are at most this many text heights apart (1.4 font sizes)."""
 
 
 @dataclass

@@ -117,10 +117,11 @@ def _is_heading(row: Row, rows: Sequence[Row], xs: Sequence[float], unit: float)
         return False
     left, _, right, bottom = row[0].box
     gap = row_box(rows[0])[1] - bottom
-    if gap > unit:
+    usual = median(row_box(b)[1] - row_box(a)[3] for a, b in pairwise(rows))
+    if gap > 1.3 * usual + 0.3 * unit:
         return False
     centred = any(
-        abs((xs[a] + xs[b]) / 2 - (left + right) / 2) < unit
+        abs((xs[a] + xs[b]) / 2 - (left + right) / 2) < max(unit, 0.1 * (xs[b] - xs[a]))
         for a in range(1, len(xs) - 2)
         for b in range(a + 2, len(xs))
     )

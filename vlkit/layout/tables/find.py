@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from vlkit.document import Box, Line, Table
 from vlkit.images import PageImage
 from vlkit.layout.tables.aligned import aligned_grid
 from vlkit.layout.tables.borderless import is_table, tabular_stretches
 from vlkit.layout.tables.columns import fit_columns, visual_rows
-from vlkit.layout.tables.grid import Grid, Token, build_table, centre, part_of, tokens_of
+from vlkit.layout.tables.grid import (
+    Grid,
+    Token,
+    build_table,
+    centre,
+    part_of,
+    text_height,
+    tokens_of,
+)
 from vlkit.layout.tables.headers import header_rows
 from vlkit.layout.tables.ruled import crossing_groups, grid_of, rules_box, split_rows
 from vlkit.layout.tables.rules import Rules, find_rules
@@ -35,7 +42,7 @@ def find_tables(
     tokens = tokens_of(lines)
     if not tokens:
         return [], lines
-    unit = text_height(tokens)
+    unit = text_height([token.word for token in tokens])
     rules = find_rules(image, [t.word for t in tokens], unit) if image else Rules([], [])
     grids: list[tuple[Grid, bool]] = []
     free = tokens
@@ -75,11 +82,6 @@ def _ruled_grid(group: Rules, tokens: Sequence[Token], unit: float) -> Grid | No
     if len(slots) < 2:
         return None
     return split_rows(grid, inside, unit)
-
-
-def text_height(tokens: Sequence[Token]) -> float:
-    """Median height of the words' boxes."""
-    return median(token.box[3] - token.box[1] for token in tokens)
 
 
 def remaining_lines(lines: Sequence[Line], tables: Sequence[Table]) -> list[Line]:

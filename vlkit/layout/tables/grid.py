@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from vlkit.document import Box, Cell, Line, Table, Word, box_union
 
@@ -65,24 +66,46 @@ class Grid:
 
 @dataclass(frozen=True)
 class Token:
-    """A word and the index of the line that it stands in."""
+    """A word and the index of the line that it stands in.
+
+    ``box`` is the word's box, but no higher than its letters: engines differ in how much white
+    space above and below they count in.
+    """
 
     word: Word
     line: int
+    box: Box
 
-    @property
-    def box(self) -> Box:
-        return self.word.box
+
+LETTERS = 0.75
+"""Height of capital letters and of those with stems, in font sizes."""
 
 
 def tokens_of(lines: Sequence[Line]) -> list[Token]:
     """Every word of the lines that shows something."""
-    return [
-        Token(word, index)
-        for index, line in enumerate(lines)
-        for word in line.words
-        if word.text.strip()
+    words = [(w, index) for index, line in enumerate(lines) for w in line.words if w.text.strip()]
+    unit = text_height([word for word, _ in words])
+    return [Token(word, index, _tight(word.box, unit)) for word, index in words]
+
+
+def text_height(words: Sequence[Word]) -> float:
+    """Median height of the words' letters: by font size where it is known, else by the boxes."""
+    heights = [
+        min(LETTERS * word.font_size, word.box[3] - word.box[1])
+        if word.font_size
+        else word.box[3] - word.box[1]
+        for word in words
     ]
+    return median(heights) if heights else 1.0
+
+
+def _tight(box: Box, unit: float) -> Box:
+    """The middle of a box that is a little higher than the text; others as they are."""
+    x0, y0, x1, y1 = box
+    if not unit < y1 - y0 < 2 * unit:
+        return box
+    middle = (y0 + y1) / 2
+    return (x0, middle - unit / 2, x1, middle + unit / 2)
 
 
 def centre(box: Box) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 from vlkit.document import Box
 from vlkit.layout.tables.borderless import is_prose
@@ -88,15 +89,34 @@ def _grown(stack: RuleStack, tokens: Sequence[Token], unit: float) -> RuleStack:
     is shaded, the first and the last may stand outside all edges."""
     x0, y0, x1, y1 = stack.box
     xs = fit_columns(_rows_in(stack.box, tokens, unit), unit)
-    reach = 1.5 * unit
-    for upwards in (True, False):
-        while True:
-            area = (x0, y0 - reach - unit, x1, y0) if upwards else (x0, y1, x1, y1 + reach + unit)
-            rows = _rows_in(area, tokens, unit)
-            if not rows or not _fits(row := rows[-1] if upwards else rows[0], xs, unit):
-                break
-            y0, y1 = min(y0, row_box(row)[1]), max(y1, row_box(row)[3])
+    above = _rows_in((x0, -inf, x1, y0), tokens, unit)
+    below = _rows_in((x0, y1, x1, inf), tokens, unit)
+    for row in _fitting(above[::-1], y0, xs, unit):
+        y0 = min(y0, row_box(row)[1])
+    for row in _fitting(below, y1, xs, unit):
+        y1 = max(y1, row_box(row)[3])
     return RuleStack((x0, y0, x1, y1), stack.heights)
+
+
+def _fitting(rows: Sequence[Row], start: float, xs: Sequence[float], unit: float) -> list[Row]:
+    """The rows, from the one nearest to ``start`` on, that follow closely and fit the columns;
+    one with text in the first column only counts where such a row follows."""
+    found: list[Row] = []
+    waiting: list[Row] = []
+    edge = start
+    for row in rows:
+        _, top, _, bottom = row_box(row)
+        if max(top - edge, edge - bottom) > 1.5 * unit:
+            break
+        edge = bottom if top >= start else top
+        if _fits(row, xs, unit):
+            found += [*waiting, row]
+            waiting = []
+        elif not waiting and len(xs) > 2 and column_of(row[-1], xs, unit) == (0, 0):
+            waiting = [row]
+        else:
+            break
+    return found
 
 
 def _fits(row: Row, xs: Sequence[float], unit: float) -> bool:

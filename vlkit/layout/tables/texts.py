@@ -19,7 +19,14 @@ _PAGE = re.compile(r"^(?:\d{1,4}|[ivxlc]{1,7})$")
 def is_figure(text: str) -> bool:
     """A number, date, amount or percentage, or the dash or tick that stands in its place."""
     folded = unicodedata.normalize("NFKC", text).strip()
-    return bool(_FIGURE.match(folded) or _BLANK.match(folded))
+    return bool(_FIGURE.match(folded) or _BLANK.match(folded)) or _is_date_or_quantity(folded)
+
+
+def _is_date_or_quantity(text: str) -> bool:
+    """Up to four words of which one is a name (a month, a unit) and the rest have digits."""
+    words = text.split()
+    digits = sum(any(letter.isdigit() for letter in word) for word in words)
+    return 2 <= len(words) <= 4 and digits == len(words) - 1
 
 
 def is_marker(text: str) -> bool:
