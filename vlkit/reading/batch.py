@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from vlkit.document import Document, Page
 from vlkit.errors import EngineError, VlkitError
 from vlkit.layout.finish import finish
@@ -105,12 +107,14 @@ class _Batch:
     ) -> None:
         self.options, self.output, self.stems = options, output, stems
         self.on_pages, self.on_page = on_pages, on_page
+        self.alone = False
         self.pages: dict[str, list[Page]] = {}
         self.awaited: dict[str, int] = {}
 
     def run(self, todo: list[str], workers: int) -> Iterator[Result]:
         waiting = iter(todo)
-        with Pool(workers, _start_worker, (self.options, workers)) as pool:
+        self.alone = len(todo) == 1
+        with Pool(workers, _start_worker, (self.options,)) as pool:
             under_way = 0
             while True:
                 while under_way < FILES_UNDER_WAY * workers and (name := next(waiting, None)):
@@ -159,17 +163,18 @@ class _Batch:
             for start in range(0, len(numbers), PAGES_PER_TASK)
         ]
         self.pages[name], self.awaited[name] = [], len(spans)
+        # A single page has the whole machine; of several, each has a core.
+        threads = (os.cpu_count() or 1) if self.alone and len(numbers) == 1 else 1
         for span in spans:
-            pool.submit(Task(("read", name), _read_pages, (name, span)))
+            pool.submit(Task(("read", name), _read_pages, (name, span, threads)))
 
 
 _reader: Reader | None = None
 """A worker's own: engines are loaded once in each process."""
 
 
-def _start_worker(options: ReadOptions, threads: int) -> None:
+def _start_worker(options: ReadOptions) -> None:
     global _reader
-    os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = str(threads)
     _reader = Reader(options)
 
 
@@ -188,8 +193,11 @@ def _count_pages(name: str, options: ReadOptions) -> list[int]:
         return source.numbers
 
 
-def _read_pages(name: str, numbers: list[int]) -> list[Page]:
+def _read_pages(name: str, numbers: list[int], threads: int) -> list[Page]:
     assert _reader
+    # Engines look at it as they load their models, which they do on the first page.
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    cv2.setNumThreads(threads)
     with _open(name, _reader.options, ",".join(map(str, numbers))) as source:
         return list(_reader.pages(source))
 
