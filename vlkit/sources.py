@@ -176,6 +176,8 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "TIFF": TiffImagePlugin.TiffImageFile,
 }
 _MOST_TIFF_PAGES = 100_000
+_MOST_TIFF_TAGS = 4_000
+"""In one directory; a hundred are many."""
 
 
 class _Ready:
@@ -200,7 +202,9 @@ class _PictureFile:
     def __init__(self, file: IO[bytes], kind: str, limits: Limits) -> None:
         self._file, self._kind, self._limits = file, kind, limits
         with decoding(kind):
-            self._count = _tiff_page_count(file) if kind == "TIFF" else 1
+            self._count, self._last_is_broken = _tiff_pages(file) if kind == "TIFF" else (1, False)
+            if self._last_is_broken and self._count <= 1:
+                raise _cut_off()
             self._picture = self._reopen()
         self._decoded: set[int] = set()
 
@@ -213,6 +217,8 @@ class _PictureFile:
         return self._count
 
     def page(self, number: int) -> PageImage:
+        if self._last_is_broken and number == self._count:
+            raise _cut_off()
         with decoding(self._kind):
             if number in self._decoded:  # what Pillow has decoded lacks its orientation tag
                 self._picture = self._reopen()
@@ -232,6 +238,13 @@ class _PictureFile:
     def close(self) -> None:
         self._picture.close()
         self._file.close()
+
+
+def _cut_off() -> DamagedInput:
+    return DamagedInput(
+        "the TIFF is cut off or damaged here",
+        remedy="Get the file again; there may have been more pages",
+    )
 
 
 class _Pdf:
@@ -267,7 +280,7 @@ def _open(source: Readable, password: str | None, allow_remote: bool, limits: Li
             content = _read_all(source, limits)
         case _:
             raise InputError(
-                f"a {type(source).__name__} can't be read",
+                f"an object of type {type(source).__name__} can't be read",
                 remedy="Give a path, bytes, a binary file, a Pillow picture or a NumPy array",
             )
     _check_bytes(len(content), limits)
@@ -341,30 +354,35 @@ def _names(source: Readable) -> tuple[str, str | None]:
     return "", None
 
 
-def _tiff_page_count(file: IO[bytes]) -> int:
-    """Length of the chain of directories. One that lies beyond the file's end still counts, so
-    that a page cut off is reported and not left out."""
+def _tiff_pages(file: IO[bytes]) -> tuple[int, bool]:
+    """Length of the chain of directories, and whether its last one is cut off or rubbish.
+
+    Raises:
+        struct.error: There is not even a header.
+    """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     header = file.read(16)
     order = "<" if header.startswith(b"II") else ">"
     big = b"+" in header[2:4]
     count, entry_size, pointer = ("Q", 20, "Q") if big else ("H", 12, "I")
-    count, pointer = order + count, order + pointer
-    (offset,) = struct.unpack_from(pointer, header, 8 if big else 4)
+    count_size = struct.calcsize(order + count)
+    (offset,) = struct.unpack_from(order + pointer, header, 8 if big else 4)
     seen: set[int] = set()
     while offset and offset not in seen and len(seen) < _MOST_TIFF_PAGES:
         seen.add(offset)
-        try:
-            if offset > size:
-                break
-            file.seek(offset)
-            (entries,) = struct.unpack(count, file.read(struct.calcsize(count)))
-            file.seek(min(entries * entry_size, size), io.SEEK_CUR)
-            (offset,) = struct.unpack(pointer, file.read(struct.calcsize(pointer)))
-        except struct.error:  # cut off
-            break
-    return len(seen)
+        if offset + count_size > size:
+            return len(seen), True
+        file.seek(offset)
+        (entries,) = struct.unpack(order + count, file.read(count_size))
+        end = offset + count_size + entries * entry_size
+        if not 0 < entries <= _MOST_TIFF_TAGS or end > size:
+            return len(seen), True
+        file.seek(end)
+        following = file.read(struct.calcsize(order + pointer))
+        # Some writers leave the last pointer out.
+        offset = int.from_bytes(following, "little" if order == "<" else "big")
+    return len(seen), False
 
 
 # --- Which pages ---------------------------------------------------------------------------------
