@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from export_samples import awkward_documents, block, line, rich_document, turned
+from hocr_spec import HocrValidator
 from hypothesis import given, settings
 from lxml import etree
 from ocrd_models.ocrd_page import parseString
@@ -65,7 +66,6 @@ PROPERTIES = {
     "bbox": rf"{UINT} {UINT} {UINT} {UINT}",
     "baseline": rf"{FLOAT} {FLOAT}",
     "textangle": FLOAT,
-    "x_size": FLOAT,
     "x_wconf": FLOAT,
     "x_fsize": UINT,
     "x_font": r'"[^"]*"',
@@ -77,7 +77,7 @@ PROPERTIES = {
 WITHIN = {
     "ocrx_word": {"ocr_line"},
     "ocr_line": {"ocr_par", "ocr_header", "ocr_footer", "ocr_pageno", "ocr_caption", "ocr_title"}
-    | {"ocr_image"},
+    | {"ocr_section", "ocr_subsection", "ocr_subsubsection", "ocr_image"},
     "ocr_carea": {"ocr_page"},
     "ocr_table": {"ocr_page"},
     "ocr_image": {"ocr_page"},
@@ -120,6 +120,13 @@ def check_hocr(text: str) -> etree._Element:
 def test_hocr_keeps_to_the_specification(name: str) -> None:
     root = check_hocr(DOCUMENTS[name].to_hocr())
     assert len(root.xpath("//*[@class='ocr_page']")) == len(DOCUMENTS[name].pages)
+
+
+@pytest.mark.parametrize("name", [name for name, d in DOCUMENTS.items() if d.pages])
+def test_hocr_by_the_specification_authors_validator(name: str, tmp_path: Path) -> None:
+    (path,) = DOCUMENTS[name].save(tmp_path / "a.hocr")
+    report = HocrValidator("standard").validate(str(path))
+    assert report.is_valid(), [str(item) for item in report.items]
 
 
 def test_hocr_words() -> None:

@@ -6,7 +6,6 @@ Boxes are in whole pixels (300 dpi for pages measured in points). Lines carry a 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -15,7 +14,6 @@ from vlkit.export.languages import direction_of, language_of
 from vlkit.export.xml import (
     angle,
     baseline,
-    box_size,
     most_common,
     number,
     points_of,
@@ -27,7 +25,12 @@ from vlkit.geometry import Box
 
 # Above this, in degrees, a line is turned, below it is skewed.
 _SKEW = 20.0
-_TAGS = {"title": "h1", "heading": "h2"}
+# Tag and class of a heading by its level.
+_HEADINGS = (
+    ("h2", "ocr_section"),
+    ("h3", "ocr_subsection"),
+    ("h4", "ocr_subsubsection"),
+)
 _CLASSES = {
     "header": "ocr_header",
     "footer": "ocr_footer",
@@ -37,7 +40,8 @@ _CLASSES = {
 }
 _CAPABILITIES = (
     "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocr_header ocr_footer ocr_pageno "
-    "ocr_caption ocr_title ocr_table ocr_image ocrp_wconf"
+    "ocr_caption ocr_title ocr_section ocr_subsection ocr_subsubsection ocr_table ocr_image "
+    "ocrp_wconf ocrp_font ocrp_dir ocrp_lang"
 )
 
 
@@ -54,6 +58,7 @@ def to_hocr(document: Document) -> str:
         '<meta http-equiv="Content-Type" content="text/html; charset=utf-8" />',
         f'<meta name="ocr-system" content="{software()}" />',
         f'<meta name="ocr-capabilities" content="{_CAPABILITIES}" />',
+        f'<meta name="ocr-langs" content="{language}" />',
         f'<meta name="ocr-number-of-pages" content="{len(document.pages)}" />',
         "</head>",
         "<body>",
@@ -95,8 +100,7 @@ class _Page:
             yield "</div>"
         else:
             yield self.open("div", "ocr_carea", [self.bbox(item.box)])
-            tag = _TAGS.get(item.role, "p")
-            kind = _CLASSES.get(item.role, "ocr_par")
+            tag, kind = _tag_and_class(item)
             yield self.open(tag, kind, [self.bbox(item.box)], item.lines)
             yield from map(self.line, item.lines)
             yield f"</{tag}>\n</div>"
@@ -125,8 +129,6 @@ class _Page:
 
     def line(self, line: Line) -> str:
         properties = [self.bbox(line.box), *self.placement(line)]
-        height = math.dist(line.quad[0], line.quad[3]) if line.quad else box_size(line.box)[1]
-        properties.append(f"x_size {number(height * self.scale)}")
         words = "".join(
             self.word(word) + (" " if word.space_after and word is not line.words[-1] else "")
             for word in line.words
@@ -174,6 +176,12 @@ class _Page:
         """Whole pixels on the page; hOCR knows no negative ones."""
         x0, y0, x1, y1 = (max(0, round(value * self.scale)) for value in box)
         return f"bbox {x0} {y0} {x1} {y1}"
+
+
+def _tag_and_class(block: Block) -> tuple[str, str]:
+    if block.role == "heading":
+        return _HEADINGS[min(max(block.level or 1, 1), len(_HEADINGS)) - 1]
+    return "h1" if block.role == "title" else "p", _CLASSES.get(block.role, "ocr_par")
 
 
 def _text(text: str) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from lxml import etree
 
 from vlkit.document import Line, Page, Word
-from vlkit.geometry import Box, Point, Quad, box_quad
+from vlkit.geometry import Point, Quad, box_quad
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # How far the baseline lies above the lower edge of a line's box, in its height: the descender's
@@ -84,10 +84,6 @@ def angle(item: Word | Line) -> float:
 
 def software() -> str:
     return f"vlkit {version('vlkit')}"
-
-
-def box_size(box: Box) -> tuple[float, float]:
-    return box[2] - box[0], box[3] - box[1]
 
 
 def number(value: float) -> str:
