@@ -1,1 +1,1 @@
-"""."""
+"""Folders into examples, and pages typeset with their truth."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vlkit.data.typefaces import Family
@@ -64,10 +64,6 @@ class Style:
     soft_hyphens: bool = False
     margin_column: Literal["left", "right"] | None = None
     margin_column_width: float = 120.0
-
-    def but(self, **changes: object) -> Style:
-        """The same style with some attributes changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

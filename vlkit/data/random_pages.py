@@ -6,6 +6,7 @@ The same seed and arguments give the same document, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -75,29 +76,36 @@ def random_document(
     the columns' and the page's width with captions, sidebars in the column or the margin,
     footnotes, header, footer, page numbers; each with some probability. ``length`` is about
     the number of paragraphs; ten fill one to two pages. A ``style`` of the caller's is used as
-    it is, but for header, footer and page number.
+    it is, but for running lines and margin column.
     """
     rng = np.random.default_rng([seed, 1])
     writer = Writer(language, rng)
     style = style or random_style(rng, language, columns, families)
-    margin_bar = style.columns < 3 and rng.random() < 0.2
     company = writer.pick("company")
-    style = style.but(
-        header=f"{company} · {writer.heading()}" if rng.random() < 0.6 else "",
-        footer=writer.address() if rng.random() < 0.4 else "",
-        page_number=str(rng.choice(["", "{page}", "{page} / {pages}", "- {page} -"])),
-        margin_column=str(rng.choice(["left", "right"])) if margin_bar else None,
-    )
+    style = _running(style, company, writer)
     elements: list[Element] = []
     if rng.random() < 0.8:
         elements.append(Title(f"{company}: {writer.heading()}"))
-    if margin_bar:
+    if style.margin_column:
         inside = (Heading(writer.heading(), 3), Paragraph(writer.prose(2)))
         elements.append(Sidebar(inside, place="margin"))
     body = _Body(writer, style)
     for index in range(length):
         elements += body.part(index)
     return typeset(elements, style, f"order-{language}-{seed}.pdf")
+
+
+def _running(style: Style, company: str, writer: Writer) -> Style:
+    """The style with running lines, and sometimes a margin column."""
+    rng = writer.rng
+    side: Literal["left", "right"] = "left" if rng.random() < 0.5 else "right"
+    return replace(
+        style,
+        header=f"{company} · {writer.heading()}" if rng.random() < 0.6 else "",
+        footer=writer.address() if rng.random() < 0.4 else "",
+        page_number=str(rng.choice(["", "{page}", "{page} / {pages}", "- {page} -"])),
+        margin_column=side if style.columns < 3 and rng.random() < 0.2 else None,
+    )
 
 
 class _Body:
@@ -179,18 +187,7 @@ def random_table(
     right: Align = "end" if rng.random() < 0.6 else "start"
     head = 2 if spans and columns >= 3 else 1
     cells = _header_cells(writer, columns, head, right)
-    row = head
-    while row < rows + head:
-        group = min(int(rng.integers(2, 4)), rows + head - row) if spans and columns > 2 else 1
-        group = group if rng.random() < 0.5 else 1
-        cells.append(TableCell(writer.pick("item"), row, 0, row_span=group))
-        for inner in range(row, row + group):
-            cells += _body_cells(writer, inner, columns, right, empty=0.05)
-        row += group
-    if spans and columns > 2:
-        word = {"kor": "합계", "heb": "סך הכל", "eng": "Total"}[writer.language]
-        cells.append(TableCell(word, row, 0, column_span=columns - 1))
-        cells.append(TableCell(writer.amount(), row, columns - 1, align=right))
+    cells += _body(writer, head, rows, columns, right, spans=spans and columns > 2)
     rules: dict[TableKind, Rules] = {
         "ruled": "all",
         "horizontal": "horizontal",
@@ -226,6 +223,28 @@ def _header_cells(writer: Writer, columns: int, head: int, right: Align) -> list
             for column, year in enumerate(years, start=1)
         ),
     ]
+
+
+def _body(
+    writer: Writer, head: int, rows: int, columns: int, right: Align, *, spans: bool
+) -> list[TableCell]:
+    """The rows under the header; with spans, some first cells reach over two or three rows, and
+    there is a total."""
+    rng = writer.rng
+    cells: list[TableCell] = []
+    row = head
+    while row < rows + head:
+        group = min(int(rng.integers(2, 4)), rows + head - row) if spans else 1
+        group = group if rng.random() < 0.5 else 1
+        cells.append(TableCell(writer.pick("item"), row, 0, row_span=group))
+        for inner in range(row, row + group):
+            cells += _body_cells(writer, inner, columns, right, empty=0.05)
+        row += group
+    if spans:
+        word = {"kor": "합계", "heb": "סך הכל", "eng": "Total"}[writer.language]
+        cells.append(TableCell(word, row, 0, column_span=columns - 1))
+        cells.append(TableCell(writer.amount(), row, columns - 1, align=right))
+    return cells
 
 
 def _body_cells(
@@ -289,7 +308,8 @@ def random_text_page(
     ends; ``Typeset.sources`` has each paragraph unbroken."""
     rng = np.random.default_rng([seed, 3])
     writer = Writer(language, rng)
-    style = random_style(rng, language, columns, families).but(
+    style = replace(
+        random_style(rng, language, columns, families),
         ligatures=ligatures,
         hyphenate=hyphens != "none",
         soft_hyphens=hyphens == "soft",
@@ -311,7 +331,8 @@ def random_business_page(
     """A letter with an invoice table or a form: names, addresses, dates, amounts, prose."""
     rng = np.random.default_rng([seed, 4])
     writer = Writer(language, rng)
-    style = random_style(rng, language, 1, families).but(
+    style = replace(
+        random_style(rng, language, 1, families),
         font_size=font_size or round(float(rng.uniform(9, 12)), 1),
         footer=f"{writer.pick('company')} · {writer.phone()}",
     )
