@@ -157,7 +157,7 @@ class _Reader:
         flags = ctypes.c_int()
         size = raw.FPDFText_GetFontInfo(self.textpage, index, buffer, len(buffer), flags)
         name = buffer.value.decode("utf-8", "replace") if size else ""
-        return re.sub(r"^[A-Z]{6}\+", "", name), flags.value
+        return re.sub(r"^[A-Z0-9]{6}\+", "", name), flags.value
 
 
 def _character(code: int) -> str:

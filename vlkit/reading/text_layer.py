@@ -31,9 +31,13 @@ MAX_UNNAMED = 0.1
 """Share of characters without a name (or with a private one) that a sound page may have."""
 MIN_PAIRS = 40
 """Fewer letter pairs say nothing about a font."""
-DOUBTFUL, GARBLED = -0.6, -0.1
-"""Bits of ``letters.surprise``: prose has -1.2 to -1.9, code and names up to -0.8, text whose
-letters were exchanged 0 to 1."""
+USUAL, GARBLED = -1.2, -0.1
+"""Bits of ``letters.surprise``: prose has -1.2 to -1.9, and text whose letters were exchanged
+-0.9 to 1."""
+SPREAD = 2.2
+"""Standard deviation of one pair's bits."""
+MAX_ODD = 0.25
+"""Share of words with capitals, digits or signs among their letters; code comes near it."""
 MAX_STUTTER = 0.05
 """Share of words with a letter three times in a row: no language comes near it."""
 MANY = 0.25
@@ -140,12 +144,18 @@ def _judge_letters(words: Sequence[Word]) -> tuple[bool, Verdict | None]:
     if not rated:
         rated = [surprise(" ".join(word.text for word in words))]
     garbled = sum(pairs for bits, pairs in rated if bits > GARBLED)
-    doubtful = sum(pairs for bits, pairs in rated if bits > DOUBTFUL)
+    doubtful = sum(pairs for bits, pairs in rated if _is_doubtful(bits, pairs))
     if total >= MIN_PAIRS and garbled > MANY * total:
         return False, Verdict("garbled", "its letters follow each other as in no language")
-    return doubtful > 0.1 * total or _mostly_signs(text), None
+    return doubtful > 0.1 * total or _mostly_signs(text) or _mostly_odd(words), None
 
 
+def _is_doubtful(bits: float, pairs: int) -> bool:
+    """Whether letters are less usual than prose's, beyond chance."""
+    return pairs > 0 and bits - 2 * SPREAD / pairs**0.5 > USUAL
+
+
+_ODD = re.compile(r"[a-z][A-Z]|[^\W\d_](\d|[^\w\s.'’/@&:_-])[^\W\d_]")
 _STUTTER = re.compile(r"([^\W\d_])\1\1")
 
 
@@ -157,6 +167,11 @@ def _mostly_signs(text: str) -> bool:
     """Whether signs outnumber letters and digits, leaders and rules left out."""
     kept = re.sub(r"(.)\1{2,}", "", text)
     return sum(char.isalnum() for char in kept) < 0.6 * len(kept)
+
+
+def _mostly_odd(words: Sequence[Word]) -> bool:
+    long = [word.text for word in words if sum(char.isalpha() for char in word.text) >= 3]
+    return sum(bool(_ODD.search(text)) for text in long) > MAX_ODD * len(long)
 
 
 # ---- place ------------------------------------------------------------------------------------
@@ -229,9 +244,12 @@ def _judge_words(
     image: PageImage, lines: Sequence[Line], ocr: Engine, languages: Sequence[str], doubts: bool
 ) -> Verdict:
     """Read a few lines of the picture and compare."""
-    picture = _stacked(image, lines)
-    read = _plain(" ".join(line.text for line in ocr.recognise(picture, languages)))
-    likeness = [_likeness(_plain(line.text), read) for line in lines]
+    picture, bands = _stacked(image, lines)
+    read = ocr.recognise(picture, languages)
+    likeness = []
+    for line, (top, bottom) in zip(lines, bands, strict=True):
+        inside = [part.text for part in read if top <= (part.box[1] + part.box[3]) / 2 <= bottom]
+        likeness.append(_likeness(_plain(line.text), _plain(" ".join(inside))))
     alike = float(np.median(likeness))
     if alike >= MIN_ALIKE:
         return Verdict("sound")
@@ -252,18 +270,22 @@ def _sample(lines: Sequence[Line], scripts: set[str]) -> list[Line]:
     return [long[int(index * step)] for index in range(min(SAMPLED, len(long)))]
 
 
-def _stacked(image: PageImage, lines: Sequence[Line]) -> PageImage:
-    """A page of these lines' pictures, one below the other."""
+def _stacked(
+    image: PageImage, lines: Sequence[Line]
+) -> tuple[PageImage, list[tuple[float, float]]]:
+    """A page of these lines' pictures, one below the other, and where each begins and ends."""
     crops = [_crop(image, line.box) for line in lines]
     gap = max(crop.shape[0] for crop in crops) // 2
     width = max(crop.shape[1] for crop in crops) + 2 * gap
     height = sum(crop.shape[0] + gap for crop in crops) + gap
     sheet = np.full((height, width, 3), 255, dtype=np.uint8)
+    bands = []
     top = gap
     for crop in crops:
+        bands.append(((top - gap / 2) / image.scale, (top + len(crop) + gap / 2) / image.scale))
         sheet[top : top + crop.shape[0], gap : gap + crop.shape[1]] = crop
         top += crop.shape[0] + gap
-    return PageImage(
+    picture = PageImage(
         number=image.number,
         width=width / image.scale,
         height=height / image.scale,
@@ -272,6 +294,7 @@ def _stacked(image: PageImage, lines: Sequence[Line]) -> PageImage:
         scale=image.scale,
         dpi=image.dpi,
     )
+    return picture, bands
 
 
 def _crop(image: PageImage, box: Box) -> Pixels:
