@@ -175,7 +175,9 @@ def _font(font: _Font, file: _File) -> bytes:
     glyphs = {code: face.glyph_ids[ord(char)] for (char, _), code in font.codes.items()}
     data = face.subset(glyphs.values())
     program = file.stream(data, f"/Length1 {len(data)}")
-    name = f"/VL{font.number:04d}+{face.name}".replace(" ", "")
+    # A subset's tag is six capital letters.
+    tag = "".join(chr(ord("A") + int(digit)) for digit in f"{font.number:06d}")
+    name = f"/{tag}+{face.name}".replace(" ", "")
     up, down = (round(1000 * value / face.units) for value in (face.ascent, face.descent))
     descriptor = file.add(
         f"<< /Type /FontDescriptor /FontName {name} /Flags 4 /FontBBox [-500 {down} 1500 {up}] "
