@@ -137,6 +137,22 @@ def test_small_number_is_a_reference() -> None:
     assert "[^1]: In a letter." in document.to_markdown()
 
 
+def test_every_labelled_footnote_is_referred_to() -> None:
+    """A definition that nothing refers to would not be shown; brackets are escaped elsewhere."""
+    sentence = line("1) begins and refers 1) [2] *", 0, 0)
+    for word in sentence.words:
+        word.font_size = 6.0 if word.text in ("1)", "[2]") else 10.0
+    document = one_page(
+        block("paragraph", [sentence]),
+        block("footnote", [line("1) First.", 0, 900)]),
+        block("footnote", [line("[2] Second.", 0, 930)]),
+    )
+    text = document.to_markdown()
+    assert "1\\) begins and refers[^1][^2] \\*" in text
+    assert "[^1]: First." in text
+    assert "[^2]: Second." in text
+
+
 @pytest.mark.parametrize(
     ("lines", "text"),
     [

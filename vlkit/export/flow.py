@@ -5,10 +5,20 @@ Markdown, CSV, chunks and docling are written from this; formats that describe p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from vlkit.document import Block, Cell, Document, Figure, Place, Role, Table
+from vlkit.document import (
+    Block,
+    Cell,
+    Document,
+    Figure,
+    Place,
+    Role,
+    Table,
+    Word,
+    join_words,
+)
 from vlkit.export.prose import join_lines
 
 RUNNING: frozenset[Role] = frozenset({"header", "footer", "page_number"})
@@ -32,6 +42,23 @@ class Passage:
     def text(self) -> str:
         """One line: hyphens at line ends undone, a list item's marker left out."""
         lines = [line.text for _, block in self.parts for line in block.lines]
+        return self._joined(lines)
+
+    @property
+    def words(self) -> Iterator[Word]:
+        for _, block in self.parts:
+            yield from block.words
+
+    def text_of(self, write: Callable[[Word], str]) -> str:
+        """The text with every word written as told."""
+        lines = [
+            join_words(word.model_copy(update={"text": write(word)}) for word in line.words)
+            for _, block in self.parts
+            for line in block.lines
+        ]
+        return self._joined(lines)
+
+    def _joined(self, lines: list[str]) -> str:
         text = join_lines(lines, self.hyphenated)
         return text.removeprefix(self.marker).lstrip() if self.marker else text
 

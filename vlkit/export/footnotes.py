@@ -13,6 +13,9 @@ from vlkit.export.flow import Node, Passage
 
 _LABEL = re.compile(r"^[\s\[(]*([0-9]{1,3}|[*†‡§¶]{1,3})[\s.)\]:]*")
 _RAISED = re.compile(r"^(.*?)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})([.,;:!?]?)$")
+# Characters for private use, so no document means them, around a label.
+_OPEN, _CLOSE = "\ue0f0", "\ue0f1"
+_PLACEHOLDER = re.compile(f" ?{_OPEN}([0-9]+){_CLOSE}")
 # A reference is set clearly smaller than the text around it.
 _SMALL = 0.8
 
@@ -35,19 +38,17 @@ class Footnotes:
 
     def mark(self, node: Passage, escape: Callable[[str], str]) -> str:
         """The passage's escaped text with ``[^label]`` at its references."""
-        here = [word for word in _words(node) if id(word) in self.references]
-        text = escape(node.text)
-        position = 0
-        for word in here:
-            before, label, after = self.references[id(word)]
-            found = text.find(escape(word.text), position)
-            if found < 0:  # broken by a hyphen, or escaped differently in its place
-                continue
-            start = found - 1 if not before and text[found - 1 : found] == " " else found
-            mark = f"{escape(before) if before else ''}[^{label}]{after}"
-            text = text[:start] + mark + text[found + len(escape(word.text)) :]
-            position = start + len(mark)
-        return text
+        if not any(id(word) in self.references for word in node.words):
+            return escape(node.text)
+        text = escape(node.text_of(self._marked))
+        return _PLACEHOLDER.sub(r"[^\1]", text)
+
+    def _marked(self, word: Word) -> str:
+        """The word, with a placeholder that no escaping changes where a reference stands."""
+        if id(word) not in self.references:
+            return word.text
+        before, label, after = self.references[id(word)]
+        return f"{before}{_OPEN}{label}{_CLOSE}{after}"
 
 
 def find_footnotes(nodes: Sequence[Node]) -> Footnotes:
@@ -63,6 +64,8 @@ def find_footnotes(nodes: Sequence[Node]) -> Footnotes:
         if node.role != "footnote"
         for page, line in _lines(node)
         for reference in _references(line)
+        # What a passage begins with is its own number.
+        if reference[0] is not next(node.words, None)
     ]
     for note in notes:
         label = _LABEL.match(_plain(note.text))
@@ -96,8 +99,3 @@ def _lines(node: Passage) -> Iterator[tuple[int, Line]]:
     for page, block in node.parts:
         for line in block.lines:
             yield page, line
-
-
-def _words(node: Passage) -> Iterator[Word]:
-    for _, line in _lines(node):
-        yield from line.words

@@ -56,7 +56,8 @@ def to_text(root: etree._Element) -> str:
 
 def printable(text: str) -> str:
     """Text with U+FFFD for what XML 1.0 forbids: control characters, halves of surrogates."""
-    return _FORBIDDEN.sub("\ufffd", text)
+    # Whether all is printable is quickly found out, and nearly always so.
+    return text if text.isprintable() else _FORBIDDEN.sub("\ufffd", text)
 
 
 def quad_of(item: Word | Line) -> Quad:
