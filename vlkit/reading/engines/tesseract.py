@@ -95,7 +95,7 @@ class Tesseract:
         cuts = [cut(bare, found.lines[number].box, found.text_height, scale) for number in again]
         pictures = [picture for picture, _ in cuts]
         second = [
-            word.placed(scale, origin, -1 - number)
+            word.placed(scale, origin, number)
             for number, (_, origin), line in zip(
                 again, cuts, self.api.read(pictures, languages, SINGLE_LINE), strict=True
             )
@@ -153,8 +153,8 @@ def merge(first: Sequence[RawWord], second: Sequence[RawWord]) -> list[RawWord]:
 
 
 def tighten(words: Sequence[RawWord], found: Segmentation) -> list[RawWord]:
-    """Draw each box around the ink in it that belongs to one line: Tesseract's often take in
-    a part of the line above, or half a rule.
+    """Give each word to the line of ours that most of its ink belongs to, and draw its box around
+    that ink: Tesseract's boxes often take in a part of the line above, or half a rule.
     """
     components = found.components
     middle = (components[:, :2] + components[:, 2:]) / 2
@@ -173,7 +173,10 @@ def tighten(words: Sequence[RawWord], found: Segmentation) -> list[RawWord]:
             left, top = np.maximum(ink[:, :2].min(axis=0), (np.floor(x0), np.floor(y0)))
             right, bottom = np.minimum(ink[:, 2:].max(axis=0), (np.ceil(x1), np.ceil(y1)))
             box = (float(left), float(top), float(right), float(bottom))
-            word = replace(word, box=box)
+            word = replace(word, box=box, line=int(best))
+        else:
+            # A number that no line of ours has.
+            word = replace(word, line=len(found.lines) + abs(word.line))
         tight.append(word)
     return tight
 
