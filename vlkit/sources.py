@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,7 +222,7 @@ class _PictureFile:
         with decoding(self._kind):
             if number in self._decoded:  # what Pillow has decoded lacks its orientation tag
                 self._picture = self._reopen()
-            if number > 1:
+            if self._kind == "TIFF":
                 self._picture.seek(number - 1)
             self._decoded.add(number)
             encoded = self._file_bytes() if self._kind == "JPEG" else None
@@ -310,9 +310,9 @@ def _open_path(path: Path, password: str | None, limits: Limits) -> Pages:
 
 
 def _read_all(file: BinaryFile, limits: Limits) -> bytes:
-    if isinstance(file, io.IOBase) and file.seekable():
-        file.seek(0)
     try:
+        if isinstance(file, io.IOBase) and file.seekable():
+            file.seek(0)
         pieces: list[bytes] = []
         size = 0
         while piece := file.read(1 << 20):
@@ -342,9 +342,8 @@ def _names(source: Readable) -> tuple[str, str | None]:
     """The name for the document, and what errors call the input."""
     match source:
         case str() if ADDRESS.match(source):
-            parts = urlsplit(source)
-            name = PurePosixPath(unquote(parts.path)).name or parts.netloc
-            return name.rpartition("@")[2], source
+            path = PurePosixPath(unquote(re.split("[?#]", source, maxsplit=1)[0]))
+            return path.name.rpartition("@")[2], source
         case str() | os.PathLike():
             return Path(source).name, str(source)
         case io.BufferedReader() if isinstance(source.name, str):
