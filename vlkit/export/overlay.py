@@ -30,7 +30,7 @@ _COLOURS: dict[str, Colour] = {
 _SURE, _DOUBTFUL, _WRONG = (22, 163, 74), (234, 179, 8), (220, 38, 38)
 _UNKNOWN = (148, 163, 184)
 # Pixels of the longer side between which the drawing stays legible and the file small.
-_SMALLEST, _LARGEST = 1200, 2200
+_SMALLEST, _LARGEST = 1200, 1800
 
 
 def overlay(document: Document) -> list[Image.Image]:
