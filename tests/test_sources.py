@@ -206,8 +206,11 @@ def png(width: int, height: int, data: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
-def test_enormous_pictures_are_refused_by_their_headers() -> None:
+def test_enormous_pictures_are_refused_by_their_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[object] = []
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", loads.append)
     error = problem(png(60_000, 60_000))
+    assert not loads
     assert isinstance(error, TooLarge)
     assert "60,000 × 60,000" in str(error)
     assert error.page == 1

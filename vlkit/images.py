@@ -170,16 +170,15 @@ def page_from_picture(
     """
     limits = limits or Limits()
     with decoding(picture.format or "picture"):
+        width, height = picture.size
+        cost = _WEBP_COST if picture.format == "WEBP" else 1
+        check_pixels(width, height, limits.pixels // cost)  # first: a PNG is decoded for its EXIF
         orientation = _orientation(picture)
         swapped = _ORIENTATIONS[orientation][0]
         # Pillow turns TIFFs itself and gives their turned size beforehand.
         turned_by_pillow = isinstance(picture, TiffImagePlugin.TiffImageFile)
-        width, height = picture.size
         if swapped and not turned_by_pillow:
             width, height = height, width
-        check_pixels(
-            width, height, limits.pixels // (_WEBP_COST if picture.format == "WEBP" else 1)
-        )
         dpi, stretch = _resolution(picture)
         given_stretch = stretch[::-1] if swapped else stretch
         page_width, page_height = width * given_stretch[0], height * given_stretch[1]
@@ -188,9 +187,9 @@ def page_from_picture(
             across, down = picture.size
             picture.draft(None, (math.ceil(across * scale), math.ceil(down * scale)))
         pixels = _decode(picture)
-    if not turned_by_pillow:
-        pixels = _oriented(pixels, orientation)
-    pixels = _resized(pixels, page_width * scale, page_height * scale)
+        if not turned_by_pillow:
+            pixels = _oriented(pixels, orientation)
+        pixels = _resized(pixels, page_width * scale, page_height * scale)
     exact = orientation == 1 and stretch == (1, 1) and scale == 1 and picture.mode in ("L", "RGB")
     return PageImage(
         number=number,
