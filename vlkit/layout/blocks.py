@@ -112,7 +112,7 @@ def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[L
     last = group[-1]
     unit = max(line_height(last), line_height(line))
     pitch = middle(line.box) - middle(last.box)
-    wide = min(width(last.box), width(line.box)) > TEXT_WIDTH * unit
+    wide = width(last.box) > TEXT_WIDTH * unit
     if pitch > (DOUBLE if wide else PITCH) * unit or not _looks_alike(last, line):
         return False
     if len(group) > 1 and pitch > LOOSE * _pitch(group):

@@ -11,7 +11,7 @@ from vlkit.layout.measure import height, line_height, middle, overlap_x, overlap
 
 WIDE_GAP = 2.0
 """White space of this many line heights always ends a line."""
-CORRIDOR_GAP = 0.7
+CORRIDOR_GAP = 0.9
 """White space of this many ends it where it goes on above and below: a gutter."""
 CORRIDOR_REACH = 1.6
 """How far above and below, in line heights."""

@@ -45,8 +45,11 @@ def same_row(a: Box, b: Box) -> bool:
 
 
 def line_height(line: Line) -> float:
-    """Height of the line's words; one tall bracket or drop cap does not count."""
-    return median(height(word.box) for word in line.words) if line.words else height(line.box)
+    """Height of the line's taller words: neither of ``no`` and ``are``, nor of one tall bracket."""
+    if not line.words:
+        return height(line.box)
+    heights = sorted(height(word.box) for word in line.words)
+    return heights[int(0.75 * (len(heights) - 1) + 0.5)]
 
 
 def usual_height(lines: Iterable[Line]) -> float:
