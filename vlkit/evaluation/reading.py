@@ -5,7 +5,8 @@ intersection over union of at least .5; pairs are one-to-one, the best overlaps 
 *right* where the text is the same, character by character. Words that the annotators could not
 read (``<unk>``) and predictions on them are left out. Where a set only gives the text of whole
 lines (SROIE), a predicted word belongs to the line that its centre lies in and is right where
-that line holds the word. Where it only gives text, the words are aligned as a sequence.
+that line holds the word; its annotators wrote capitals whatever was printed, so case does not
+count there. Where a set only gives text, the words are aligned as a sequence.
 """
 
 from __future__ import annotations
@@ -90,8 +91,9 @@ def score_page(example: ReadingExample, predicted: Sequence[Word]) -> PageScore:
     if example.truth == "words":
         return _score_words(example.page.words, predicted, example.unreadable)
     if example.truth == "lines":
-        return _score_lines(example.page.lines, predicted)
-    return _score_text(example.page.text, predicted)
+        capitals = [word.model_copy(update={"text": word.text.upper()}) for word in predicted]
+        return _score_lines(example.page.lines, _rejoined(capitals))
+    return _score_text(example.page.text, _rejoined(predicted))
 
 
 def pairwise_iou(first: Sequence[Box], second: Sequence[Box]) -> NDArray[np.float64]:
@@ -192,6 +194,25 @@ def _score_lines(truth: Sequence[Line], predicted: Sequence[Word]) -> PageScore:
         confidence=confidence,
         correct=correct,
     )
+
+
+def _rejoined(words: Sequence[Word]) -> list[Word]:
+    """Words as white space parts them, for truth that knows no other parts."""
+    joined: list[Word] = []
+    for word in words:
+        if not joined or joined[-1].space_after:
+            joined.append(word)
+            continue
+        last = joined[-1]
+        known = last.confidence is not None and word.confidence is not None
+        joined[-1] = word.model_copy(
+            update={
+                "text": last.text + word.text,
+                "box": box_union([last.box, word.box]),
+                "confidence": (last.confidence or 0) * (word.confidence or 0) if known else None,
+            }
+        )
+    return joined
 
 
 def _line_at(lines: Sequence[Line], box: Box) -> int | None:

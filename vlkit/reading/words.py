@@ -9,14 +9,21 @@ of that white.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SPACE_GAP = 0.35
+SPACE_GAP = 0.3
 """White between two characters that is a space although none was read, in strip heights."""
+EDGE = 0.04
+"""White that a word's box holds on either side of its ink, in strip heights: annotators and
+other engines draw boxes that do not touch the letters."""
+BREAK_AFTER = "/-"
+"""Between letters, words part behind these, as lines may (Unicode Annex 14); dates, numbers and
+codes stay whole."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,33 @@ def split_words(glyphs: Sequence[Glyph], ink: NDArray[np.bool_]) -> list[WordSpa
     for i in range(1, len(letters)):
         left, right = letters[i - 1], letters[i]
         gap = _widest_gap(columns, _clip(left.x, width), _clip(right.x, width))
-        if spaced[i] or gap[1] - gap[0] > SPACE_GAP * height:
+        white = spaced[i] or gap[1] - gap[0] > SPACE_GAP * height
+        if white or _breaks(letters, i):
             end = max(start, float(gap[0]))
-            spans.append(WordSpan(tuple(letters[first:i]), start, end))
+            spans.append(WordSpan(tuple(letters[first:i]), start, end, white))
             first, start = i, max(end, float(gap[1]))
     end = float(_last_ink(columns, _clip(letters[-1].x, width), width))
     spans.append(WordSpan(tuple(letters[first:]), start, max(start, end)))
-    return spans
+    return _with_edges(spans, EDGE * height, width)
+
+
+def _breaks(letters: Sequence[Glyph], i: int) -> bool:
+    """Whether words part before letter ``i`` without white."""
+    return (
+        i >= 2
+        and letters[i - 1].text in BREAK_AFTER
+        and letters[i - 2].text.isalpha()
+        and letters[i].text.isalpha()
+    )
+
+
+def _with_edges(spans: list[WordSpan], edge: float, width: int) -> list[WordSpan]:
+    """Spans grown by ``edge`` into the white, at most to its middle or the strip's end."""
+    limits = [0.0, *((a.end + b.start) / 2 for a, b in pairwise(spans)), float(width)]
+    return [
+        replace(span, start=max(span.start - edge, low), end=min(span.end + edge, high))
+        for span, (low, high) in zip(spans, pairwise(limits), strict=True)
+    ]
 
 
 def _letters(glyphs: Sequence[Glyph]) -> tuple[list[Glyph], list[bool]]:

@@ -47,7 +47,7 @@ STRIP_HEIGHT = 48
 """Pixels, fixed by the recogniser."""
 STEP = 8
 """Pixels of the strip for each of the recogniser's time steps."""
-MARGIN = 0.1
+MARGIN = 0.04
 """White left around a region before reading it, in region heights."""
 TEXT_SHARE = 0.7
 """Share of a strip's height, in its middle, that its letters take from descender to ascender."""
@@ -56,6 +56,9 @@ TALL = 1.5
 BATCH = 8
 STRAIGHT = 2.0
 """Degrees up to which text counts as level; beyond, words carry a quad."""
+
+CHECKBOXES = {"□": "☐"}
+"""Look-alikes that the recogniser gives for checkboxes."""
 
 LATIN_LANGUAGES = frozenset({"dan", "deu", "eng", "fra", "ita", "nld", "por", "spa", "swe"})
 HAN_LANGUAGES = frozenset({"chi_sim", "chi_tra", "jpn"})
@@ -152,7 +155,7 @@ class RapidOcr:
     @cached_property
     def _whole(self) -> _Alphabet:
         listed = self._recogniser.get_modelmeta().custom_metadata_map["character"].split("\n")
-        symbols = ["", *listed, " "]
+        symbols = ["", *(CHECKBOXES.get(text, text) for text in listed), " "]
         return _Alphabet(np.arange(len(symbols)), symbols)
 
     @cached_property
