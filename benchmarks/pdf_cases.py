@@ -80,7 +80,7 @@ Maker = tuple[str, Callable[[int], bytes | None], bool]
 
 
 def _page(seed: int):  # type: ignore[no-untyped-def]
-    maker = (random_document, random_style, random_text_page, random_business_page)[seed % 3]
+    maker = (random_document, random_text_page, random_business_page)[seed % 3]
     return maker(seed, "eng").pages[0]
 
 

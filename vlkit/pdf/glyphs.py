@@ -14,7 +14,6 @@ import pypdfium2.raw as raw
 
 from vlkit.document import Affine, Box, Point, apply_affine
 from vlkit.pdf.objects import PageObjects, address, centre, contains
-from vlkit.text_layer import map_box
 
 _HYPHEN = "\x02"
 """What pdfium writes for a hyphen at a line's end, soft or not."""
@@ -124,11 +123,17 @@ class _Reader:
         return Glyph(
             text=_character(code),
             origin=apply_affine(self.to_display, (x.value, y.value)),
-            box=map_box((loose.left, loose.bottom, loose.right, loose.top), self.to_display),
-            ink=map_box((left, bottom, right, top), self.to_display),
+            box=self._box(loose.left, loose.bottom, loose.right, loose.top),
+            ink=self._box(left, bottom, right, top),
             style=self.styles[run],
             run=run,
         )
+
+    def _box(self, left: float, bottom: float, right: float, top: float) -> Box:
+        # Two corners are enough: the map turns by quarters only.
+        x0, y0 = apply_affine(self.to_display, (left, bottom))
+        x1, y1 = apply_affine(self.to_display, (right, top))
+        return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
     def _style(self, index: int, holder: Any) -> Style:
         matrix = raw.FS_MATRIX()
