@@ -44,11 +44,9 @@ def fit(scores: ArrayLike, correct: ArrayLike) -> Calibration:
     centres = np.array([values[group].mean() for group in groups])
     means = np.array([outcomes[group].mean() for group in groups])
     curve = pool_adjacent_violators(means, np.array([len(group) for group in groups]))
+    centres = centres.round(6)
     kept = np.concatenate([[True], np.diff(centres) > 0])
-    return Calibration(
-        tuple(round(float(x), 5) for x in centres[kept]),
-        tuple(round(float(y), 5) for y in curve[kept]),
-    )
+    return Calibration(tuple(centres[kept].tolist()), tuple(curve[kept].round(6).tolist()))
 
 
 def pool_adjacent_violators(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:

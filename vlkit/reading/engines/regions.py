@@ -79,8 +79,10 @@ def find_regions(probability: NDArray[np.float32]) -> list[Region]:
             continue
         if _mean_inside(probability, contour, ((x, y), (width, height), angle)) < REGION_THRESHOLD:
             continue
-        if angle > 45:
-            width, height, angle = height, width, angle - 90
+        # OpenCV's versions give angles from (0, 90] or [-90, 0): the side nearer to level is
+        # the line's width.
+        if abs(angle) > 45:
+            width, height, angle = height, width, angle - 90 * (1 if angle > 0 else -1)
         # Grown by area · ratio / perimeter on each side, the inverse of the training shrink.
         grown = width * height * UNCLIP_RATIO / (width + height)
         regions.append(Region(x, y, width + grown, height + grown, angle))
