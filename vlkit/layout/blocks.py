@@ -28,8 +28,7 @@ DOUBLE = 3.0
 """The same for long lines: manuscripts are set with double space."""
 LOOSE = 1.22
 """A paragraph ends where the distance grows by this factor."""
-ROW_PITCH = 1.75
-TIGHT = 0.0
+ROW_PITCH = 2.0
 TEXT_WIDTH = 14.0
 """Lines that both have neighbours in their row belong to one paragraph only if they are this near
 to each other and the upper one is this wide."""
@@ -124,7 +123,7 @@ def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[L
     if _in_row(last, lines) and _in_row(line, lines):
         # Rows of a form, unless the lines are long and close enough for a column of text.
         long = width(last.box) > TEXT_WIDTH * unit
-        if pitch > (ROW_PITCH if long else TIGHT) * unit:
+        if not long or pitch > ROW_PITCH * unit:
             return False
     if _labelled(last, lines) and _labelled(line, lines):
         return False

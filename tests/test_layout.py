@@ -1,0 +1,247 @@
+"""Layout: lines → blocks with roles, over pages and whole documents."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlkit.data.random_pages import random_document
+from vlkit.document import Block, Document, Figure, Line, Page, Word, box_union
+from vlkit.evaluation.layout import (
+    count_labels,
+    count_regions,
+    docbank_labels,
+    iou,
+    publaynet_regions,
+    read_docbank,
+    read_publaynet,
+)
+from vlkit.images import PageImage
+from vlkit.layout.captions import is_caption
+from vlkit.layout.finish import finish
+from vlkit.layout.headings import section_depth
+from vlkit.layout.lines import tidy_lines
+from vlkit.layout.lists import list_marker
+from vlkit.layout.stages import analyse
+
+SIZE = 10.0
+
+
+def text_line(text: str, x: float, y: float, size: float = SIZE, *, bold: bool = False) -> Line:
+    """Half an em a letter, a quarter between words."""
+    words = []
+    for part in text.split():
+        box = (x, y, x + 0.5 * size * len(part), y + size)
+        words.append(Word(text=part, box=box, font_size=size, bold=bold))
+        x = box[2] + 0.25 * size
+    return Line(words=words, box=box_union(word.box for word in words))
+
+
+def page_of(lines: list[Line], number: int = 1) -> Page:
+    blocks = [Block(lines=[line], box=line.box) for line in lines]
+    return Page(number=number, width=600, height=800, items=[*blocks])
+
+
+def paragraph(x: float, y: float, lines: int = 4, words: int = 9) -> list[Line]:
+    texts = ["lorem ipsum dolor sit amet elit sed do eiusmod tempor"] * lines
+    kept = [" ".join(text.split()[:words]) for text in texts]
+    return [text_line(text, x, y + 13 * row) for row, text in enumerate(kept)]
+
+
+def read_pages(*pages: list[Line]) -> Document:
+    done = [analyse(page_of(lines, number), None) for number, lines in enumerate(pages, 1)]
+    return finish(Document(pages=done))
+
+
+def test_lines_that_run_over_two_columns_are_cut() -> None:
+    left, right = paragraph(50, 100), paragraph(310, 100)
+    joined = [
+        Line(words=[*a.words, *b.words], box=box_union([a.box, b.box]))
+        for a, b in zip(left, right, strict=True)
+    ]
+    document = read_pages(joined)
+    assert [len(block.lines) for block in document.pages[0].blocks] == [4, 4]
+    assert document.pages[0].blocks[0].box[2] < document.pages[0].blocks[1].box[0]
+
+
+def test_an_exponent_joins_its_line() -> None:
+    line = text_line("area in m is large", 50, 100)
+    words = [w for w in line.words if w.text != "is"]
+    exponent = Word(text="2", box=(line.words[3].box[0], 98, line.words[3].box[0] + 4, 103))
+    lines = [
+        Line(words=words, box=box_union(w.box for w in words)),
+        Line(words=[exponent], box=exponent.box),
+    ]
+    assert [tidy.text for tidy in tidy_lines(lines)] == ["area in m 2 large"]
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=12, deadline=None)
+def test_no_word_is_lost_or_doubled(seed: int) -> None:
+    truth = random_document(seed, length=4).truth
+    before = Counter((word.text, word.box) for word in truth.words)
+    pages = []
+    for page in truth.pages:
+        lines = sorted(page.lines, key=lambda line: line.box[1])
+        bare = Page(number=page.number, width=page.width, height=page.height)
+        bare.items = [Block(lines=[line], box=line.box) for line in lines]
+        pages.append(analyse(bare, None))
+    after = Counter((w.text, w.box) for w in finish(Document(pages=pages)).words)
+    assert after == before
+
+
+def test_numbers_give_heading_levels() -> None:
+    lines: list[Line] = [text_line("The Whole Report", 50, 60, 24, bold=True)]
+    y = 110.0
+    for text, size in (
+        ("1 Introduction", 16),
+        ("1.1 Aims of it", 13),
+        ("1.1.1 A detail", 11),
+        ("2 Results", 16),
+        ("References", 16),
+    ):
+        lines.append(text_line(text, 50, y, size, bold=True))
+        lines += paragraph(50, y + 30)
+        y += 110
+    blocks = read_pages(lines).pages[0].blocks
+    found = [(block.role, block.level) for block in blocks if block.role != "paragraph"]
+    expected = [1, 2, 3, 1, 1]
+    assert found == [("title", None), *(("heading", level) for level in expected)]
+
+
+def test_sizes_give_heading_levels_where_there_are_no_numbers() -> None:
+    lines: list[Line] = []
+    for index, size in enumerate((18, 14, 12, 14, 18)):
+        lines.append(text_line("Something to say", 50, 60 + 110 * index, size))
+        lines += paragraph(50, 90 + 110 * index)
+    blocks = read_pages(lines).pages[0].blocks
+    levels = [block.level for block in blocks if block.role == "heading"]
+    assert levels == [1, 2, 3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "depth"),
+    [("2 Methods", 1), ("2.1. Data", 2), ("A.1 Proofs", 2), ("Methods", None), ("1990 was", None)],
+)
+def test_section_numbers(text: str, depth: int | None) -> None:
+    assert section_depth(text) == depth
+
+
+@pytest.mark.parametrize(
+    ("text", "marker"),
+    [
+        ("• first", "•"),
+        ("(a) first", "(a)"),
+        ("12. first", "12."),
+        ("\uf0b7 first", "\uf0b7"),
+        ("가. 첫째", "가."),
+        ("first", None),
+        ("•", None),
+        ("2019 was", None),
+    ],
+)
+def test_list_markers(text: str, marker: str | None) -> None:
+    assert list_marker(text) == marker
+
+
+def test_nested_lists_have_levels() -> None:
+    texts = [("• outer one", 50), ("• inner one", 70), ("• inner two", 70), ("• outer two", 50)]
+    lines = [text_line(text, x, 100 + 15 * row) for row, (text, x) in enumerate(texts)]
+    blocks = read_pages(lines).pages[0].blocks
+    assert [(block.role, block.level) for block in blocks] == [
+        ("list_item", level) for level in (1, 2, 2, 1)
+    ]
+
+
+def test_what_repeats_in_the_margins_is_no_text() -> None:
+    pages = []
+    for number in (1, 2, 3):
+        running = text_line("Annual report of the company", 50, 30)
+        folio = text_line(f"Page {number} of 3", 280, 770)
+        pages.append([running, *paragraph(50, 100, 12), folio])
+    document = read_pages(*pages)
+    for page in document.pages:
+        roles = [block.role for block in page.blocks]
+        assert (roles[0], roles[-1]) == ("header", "page_number")
+        assert set(roles[1:-1]) == {"paragraph"}
+
+
+def test_a_sentence_goes_on_over_the_page() -> None:
+    document = read_pages(paragraph(50, 100, 12), paragraph(50, 100, 12))
+    first, second = document.pages[0].blocks[-1], document.pages[1].blocks[0]
+    assert second.continues == first.id == "p1.b1"
+
+
+def test_finishing_twice_changes_nothing() -> None:
+    truth = random_document(11, length=6).truth
+    pages = [analyse(page_of(page.lines, page.number), None) for page in truth.pages]
+    once = finish(Document(pages=pages))
+    assert finish(once.model_copy(deep=True)) == once
+
+
+def test_a_picture_is_found_and_gets_its_caption() -> None:
+    lines = [*paragraph(50, 60), text_line("Figure 1: A grey square", 50, 420)]
+    lines += paragraph(50, 460)
+    pixels = np.full((800, 600, 3), 255, np.uint8)
+    rng = np.random.default_rng(5)
+    pixels[150:400, 100:400] = rng.integers(0, 160, (250, 300, 3))
+    image = PageImage(1, 600, 800, lambda: pixels)
+    page = finish(Document(pages=[analyse(page_of(lines), image)])).pages[0]
+    figure = next(item for item in page.items if isinstance(item, Figure))
+    assert iou(figure.box, (100, 150, 400, 400)) > 0.9
+    caption = next(block for block in page.blocks if block.role == "caption")
+    assert figure.caption == caption.id
+    assert page.items.index(caption) == page.items.index(figure) + 1
+
+
+def test_a_sentence_about_a_figure_is_no_caption() -> None:
+    lines = [text_line("Figure 2 shows how sales went on", 50, 100), *paragraph(50, 113)]
+    block = Block(lines=lines, box=box_union(line.box for line in lines))
+    assert not is_caption(block, [block], SIZE)
+
+
+def test_word_scores_match_a_count_by_hand() -> None:
+    counts = count_labels(["a", "a", None, "b"], ["a", "b", "b", "b"])
+    assert counts.metrics() == pytest.approx(
+        {"f1.a": 2 * 1 / (2 + 1), "f1.b": 2 * 1 / (1 + 3), "macro_f1": (2 / 3 + 1 / 2) / 2}
+    )
+
+
+def test_region_scores_match_one_to_one() -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    near = (0.0, 0.0, 10.0, 8.0)
+    counts = count_regions([("text", box), ("text", near), ("list", box)], [("text", near)])
+    assert counts.found == {"text": 1}
+    assert counts.metrics()["f1.text"] == pytest.approx(2 / 3)
+    assert iou(box, near) == pytest.approx(0.8)
+
+
+def test_words_get_docbanks_classes() -> None:
+    lines = [text_line("References", 50, 60, 16, bold=True)]
+    lines += [text_line("[1] Somebody wrote this book here", 50, 100)]
+    lines += [text_line("[2] Somebody wrote another one too", 50, 120)]
+    page = read_pages(lines).pages[0]
+    tokens = [
+        (w.text, (w.box[0] / 600, w.box[1] / 800, w.box[2] / 600, w.box[3] / 800))
+        for line in lines
+        for w in line.words
+    ]
+    assert docbank_labels(page, tokens) == ["section"] + ["reference"] * (len(tokens) - 1)
+
+
+def test_neighbouring_items_are_one_list_region() -> None:
+    lines = [text_line(f"• item {row}", 50, 100 + 15 * row) for row in range(4)]
+    assert [label for label, _ in publaynet_regions(read_pages(lines).pages[0])] == ["list"]
+
+
+@pytest.mark.skipif("VLKIT_DATA" not in os.environ, reason="needs VLKIT_DATA")
+def test_the_data_is_read() -> None:
+    data = Path(os.environ["VLKIT_DATA"])
+    assert len(read_docbank(data / "docbank")) == 50
+    assert sum(len(page.regions) for page in read_publaynet(data / "publaynet")) > 100
