@@ -30,6 +30,7 @@ def aligned_grid(tokens: Sequence[Token], unit: float, rules: Sequence[float] = 
     if len(xs) < 3:
         return None
     rows = cut_at(rows, xs, unit)
+    rules = [y for y in rules if not _cuts_text(y, rows, unit)]
     pitch = line_pitch(rows, xs, unit)
     bands = _bands(rows, rules)
     parts = [logical_rows(band, xs, unit, pitch) for band in bands]
@@ -43,6 +44,7 @@ def aligned_grid(tokens: Sequence[Token], unit: float, rules: Sequence[float] = 
             stack.last_row += first
         stacks += held
     _between_bands(ys, bands, rules)
+    _reach_from_middle(stacks, len(ys) - 1)
     return _spanned(xs, ys, stacks, unit)
 
 
@@ -62,6 +64,35 @@ def _between_bands(ys: list[float], bands: Sequence[list[Row]], rules: Sequence[
         start = min(row_box(row)[1] for row in below)
         rule = next((y for y in rules if end - (end - start) <= y <= start), (end + start) / 2)
         ys[ys.index(end)] = rule
+
+
+def _cuts_text(y: float, rows: Sequence[Row], unit: float) -> bool:
+    """Whether a rule (the edge of a shaded row) runs through the middle of a line."""
+    return any(c.box[1] + 0.2 * unit < y < c.box[3] - 0.2 * unit for row in rows for c in row)
+
+
+def _reach_from_middle(stacks: Sequence[Stack], rows: int) -> None:
+    """Cells of the first column that stand in the middle row of the three or more they span.
+
+    Text in the first column that hangs between two rows tells that cells are centred. Then
+    each cell reaches as many empty rows up as down, and all of that must add up.
+    """
+    firsts = sorted((s for s in stacks if s.column == 0), key=lambda s: s.first_row)
+    if not any(s.last_row > s.first_row and len(s.lines) == 1 for s in firsts):
+        return
+    reaches: list[int] = []
+    free_from, owed = 0, 0
+    for stack in firsts:
+        empty = stack.first_row - free_from - owed
+        if empty < 0 or (empty > 0 and stack.last_row > stack.first_row):
+            return
+        reaches.append(empty)
+        free_from, owed = stack.last_row + 1, empty
+    if rows - free_from != owed:
+        return
+    for stack, reach in zip(firsts, reaches, strict=True):
+        stack.first_row -= reach
+        stack.last_row += reach
 
 
 def _spanned(xs: list[float], ys: list[float], stacks: Sequence[Stack], unit: float) -> Grid:

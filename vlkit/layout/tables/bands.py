@@ -42,7 +42,10 @@ def wrapped(above: Chunk, below: Chunk, width: float, unit: float) -> bool:
         width: Of the column's text.
     """
     if is_figure(above.text) and is_figure(below.text):
-        return False
+        # "13 November" and "2026" are one date, "585 visits" and "170 claims" are not.
+        whole = any(letter.isalpha() for letter in above.text)
+        if not (whole and below.text.isdecimal() and is_figure(f"{above.text} {below.text}")):
+            return False
     first = below.tokens[0].box
     return above.width + 0.3 * unit + (first[2] - first[0]) > width
 
@@ -139,8 +142,8 @@ def _stacks(rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float)
 def _starting_heights(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[float]:
     """Middles of the visual rows that begin a row of the table for sure.
 
-    These hold text in at least half the columns, and a figure below a figure; where all rows
-    are equally far apart, text in half the columns is enough.
+    These hold text in at least half the columns, and figures below figures in two of them, or
+    in one of a few; where all rows are equally far apart, text in half the columns is enough.
     """
     middles = [_row_middle(row) for row in rows]
     steps = [below - above for above, below in pairwise(middles)]
@@ -151,7 +154,8 @@ def _starting_heights(rows: Sequence[Row], xs: Sequence[float], unit: float) -> 
     for row, middle in zip(rows, middles, strict=True):
         filled = {column_of(chunk, xs, unit)[0] for chunk in row}
         here = {column_of(chunk, xs, unit)[0] for chunk in row if is_figure(chunk.text)}
-        if 2 * len(filled) >= columns and len(filled) > 1 and (uniform or here & figures):
+        repeated = len(here & figures) >= (2 if columns > 3 else 1)
+        if 2 * len(filled) >= columns and len(filled) > 1 and (uniform or repeated):
             found.append(middle)
         figures |= here
     return found

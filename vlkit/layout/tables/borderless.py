@@ -19,6 +19,8 @@ from vlkit.layout.tables.columns import (
 from vlkit.layout.tables.grid import Token
 from vlkit.layout.tables.texts import has_leader, is_figure, is_marker, is_page_number
 
+_FILLED = 0.6
+"""Least share of the places in rows of several columns that hold text."""
 _FAR = 3.0
 """White space of this many text heights between two rows ends a table."""
 
@@ -50,11 +52,11 @@ def is_table(rows: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
     columns = _columns(rows, xs, unit)
     several = [row for row in rows if len(row) > 1]
     texts = [chunk.text for row in rows for chunk in row]
-    if len(several) < 3 or sum(map(has_leader, texts)) > 0.3 * len(rows):
+    if len(several) < 3 or len(xs) < 3 or sum(map(has_leader, texts)) > 0.3 * len(rows):
         return False
-    if _is_list(columns) or _is_contents(columns) or _is_form(rows):
+    if not in_table_columns(rows, xs, unit):
         return False
-    if min(_alignment(lines, unit) for lines in columns) < 0.5:
+    if sum(map(len, columns)) < _FILLED * len(several) * len(columns):
         return False
     if len(columns) > 2:
         return True
@@ -63,6 +65,14 @@ def is_table(rows: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
         and _is_column_of_figures(columns[1])
         and not any(is_prose(lines, unit) for lines in columns)
     )
+
+
+def in_table_columns(rows: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
+    """Whether text in columns is aligned in each, and no list, no contents and no form."""
+    columns = _columns(rows, xs, unit)
+    if len(columns) < 2 or _is_list(columns) or _is_contents(columns) or _is_form(rows):
+        return False
+    return min(_alignment(lines, unit) for lines in columns) >= 0.5
 
 
 def is_prose(lines: Sequence[Chunk], unit: float) -> bool:
@@ -125,7 +135,7 @@ def _is_heading(row: Row, rows: Sequence[Row], xs: Sequence[float], unit: float)
         for a in range(1, len(xs) - 2)
         for b in range(a + 2, len(xs))
     )
-    return centred or (gap < 0.35 * unit and right < xs[1])
+    return centred or (gap < 0.6 * usual and right < xs[1])
 
 
 def _columns(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[list[Chunk]]:

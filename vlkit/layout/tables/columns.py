@@ -87,25 +87,22 @@ def fit_columns(rows: Sequence[Row], unit: float) -> list[float]:
 
 
 def _corridors(rows: Sequence[Row], unit: float) -> list[tuple[float, float]]:
-    """Intervals of x that few rows cover, between the outermost text."""
+    """Intervals of x that few rows cover, between the outermost text: of each the part that
+    the fewest cover."""
     allowed = int(CROSSED * len(rows))
-    events: list[tuple[float, int]] = []
-    for row in rows:
-        for chunk in row:
-            events += [(chunk.box[0], 1), (chunk.box[2], -1)]
-    events.sort()
+    edges = sorted(edge for row in rows for c in row for edge in ((c.box[0], 1), (c.box[2], -1)))
     found: list[tuple[float, float]] = []
-    covered, start, seen = 0, None, False
-    for x, change in events:
-        before, covered = covered, covered + change
-        if before <= allowed < covered and start is not None and seen:
-            if x - start >= CORRIDOR * unit:
-                found.append((start, x))
-            start = None
-        if covered > allowed:
-            seen = True
-        elif before > allowed:
-            start = x
+    parts: list[tuple[int, float, float]] = []
+    covered, seen = 0, False
+    for (x, change), (following, _) in pairwise(edges):
+        covered += change
+        if covered <= allowed:
+            parts.append((covered, x, following))
+            continue
+        if parts and seen and parts[-1][2] - parts[0][1] >= CORRIDOR * unit:
+            _, start, end = min(parts, key=lambda part: (part[0], part[1] - part[2]))
+            found.append((start, end))
+        parts, seen = [], True
     return found
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from vlkit.document import Box, Line, Table
 from vlkit.images import PageImage
 from vlkit.layout.tables.aligned import aligned_grid
-from vlkit.layout.tables.borderless import is_table, tabular_stretches
-from vlkit.layout.tables.columns import fit_columns, visual_rows
+from vlkit.layout.tables.borderless import in_table_columns, is_table, tabular_stretches
+from vlkit.layout.tables.columns import cut_at, fit_columns, visual_rows
 from vlkit.layout.tables.grid import (
     Grid,
+    Slot,
     Token,
     build_table,
     centre,
@@ -21,7 +22,7 @@ from vlkit.layout.tables.grid import (
 from vlkit.layout.tables.headers import header_rows
 from vlkit.layout.tables.ruled import crossing_groups, grid_of, rules_box, split_rows
 from vlkit.layout.tables.rules import Rules, find_rules
-from vlkit.layout.tables.stacked import rule_stacks
+from vlkit.layout.tables.stacked import RuleStack, rule_stacks
 
 
 def find_tables(
@@ -52,6 +53,8 @@ def find_tables(
             free = _outside(free, grid.box)
     for stack in rule_stacks(rules, free, unit):
         inside = _inside(free, stack.box)
+        if not _is_stacked_table(stack, inside, unit):
+            continue
         if (grid := aligned_grid(inside, unit, stack.heights)) is not None:
             grids.append((grid, False))
             free = _outside(free, stack.box)
@@ -77,11 +80,34 @@ def _ruled_grid(group: Rules, tokens: Sequence[Token], unit: float) -> Grid | No
         if not is_table(rows, fit_columns(rows, unit), unit):
             return None
         return aligned_grid(inside, unit, grid.ys)
+    if _is_framed_text(grid, inside, unit):
+        return None
     filled = {place for token in inside if (place := grid.place(token.box)) is not None}
     slots = [slot for slot in grid.slots if filled.intersection(slot.places)]
     if len(slots) < 2:
         return None
     return split_rows(grid, inside, unit)
+
+
+def _is_stacked_table(stack: RuleStack, inside: Sequence[Token], unit: float) -> bool:
+    """Rules above and below also enclose listings and notes: text between two rules must look
+    like a table by itself, three rules and more need aligned columns only."""
+    rows = visual_rows(inside, unit)
+    xs = fit_columns(rows, unit)
+    if len(stack.heights) < 3:
+        return is_table(rows, xs, unit)
+    return len(xs) > 2 and in_table_columns(cut_at(rows, xs, unit), xs, unit)
+
+
+def _is_framed_text(grid: Grid, inside: Sequence[Token], unit: float) -> bool:
+    """Whether few cells hold long text: a drawing, a frame with a heading, a designed page."""
+    owner = {place: slot for slot in grid.slots for place in slot.places}
+    held: dict[Slot, list[Token]] = {}
+    for token in inside:
+        if (place := grid.place(token.box)) is not None:
+            held.setdefault(owner[place], []).append(token)
+    longest = max((len(visual_rows(tokens, unit)) for tokens in held.values()), default=0)
+    return len(held) < 5 and longest >= 8
 
 
 def remaining_lines(lines: Sequence[Line], tables: Sequence[Table]) -> list[Line]:

@@ -11,6 +11,7 @@ from vlkit.document import Box
 from vlkit.layout.tables.borderless import is_prose
 from vlkit.layout.tables.columns import Row, column_of, fit_columns, row_box, visual_rows
 from vlkit.layout.tables.grid import Token, centre
+from vlkit.layout.tables.ruled import cluster
 from vlkit.layout.tables.rules import Rule, Rules
 from vlkit.layout.tables.texts import has_leader
 
@@ -81,7 +82,8 @@ def _in_columns(rows: Sequence[Row], unit: float) -> bool:
 
 def _stack(run: Sequence[Rule], tokens: Sequence[Token], unit: float) -> RuleStack:
     box = (run[0].start - unit, run[0].at, run[0].end + unit, run[-1].at)
-    return RuleStack(box, [rule.at for rule in run])
+    # A thick rule shows as two edges.
+    return RuleStack(box, cluster([rule.at for rule in run], unit))
 
 
 def _grown(stack: RuleStack, tokens: Sequence[Token], unit: float) -> RuleStack:

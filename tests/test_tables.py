@@ -1,0 +1,299 @@
+"""Tables from words and pixels drawn by hand: what must come out, and what is no table."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlkit.document import Block, Cell, Document, Line, Page, Table, Word, box_union
+from vlkit.evaluation.tables import score_tables
+from vlkit.images import PageImage
+from vlkit.layout.tables import continue_tables, find_tables
+
+WIDTH, HEIGHT = 600, 500
+LETTER = 6.0
+"""Width of a character; words are 10 high."""
+Spec = tuple[str, float, float]
+"""Text, left, top."""
+
+
+def line(text: str, x: float, y: float) -> Line:
+    words, left = [], x
+    for part in text.split():
+        right = left + LETTER * len(part)
+        words.append(Word(text=part, box=(left, y, right, y + 10)))
+        left = right + 4
+    return Line(words=words, box=box_union(word.box for word in words))
+
+
+def lines(*specs: Spec) -> list[Line]:
+    return [line(*spec) for spec in specs]
+
+
+def picture(rules: Sequence[tuple[float, float, float, float]], scale: float = 2.0) -> PageImage:
+    pixels = np.full((round(HEIGHT * scale), round(WIDTH * scale), 3), 255, np.uint8)
+    for x0, y0, x1, y1 in rules:
+        start, end = (round(x0 * scale), round(y0 * scale)), (round(x1 * scale), round(y1 * scale))
+        cv2.line(pixels, start, end, (60, 60, 60), 2)
+    return PageImage(number=1, width=WIDTH, height=HEIGHT, render=lambda: pixels, scale=scale)
+
+
+def find(text: list[Line], rules: Sequence[tuple[float, float, float, float]] = ()) -> list[Table]:
+    return find_tables(text, picture(rules) if rules else None, WIDTH, HEIGHT)[0]
+
+
+def content(table: Table) -> list[list[str]]:
+    grid = [[""] * table.columns for _ in range(table.rows)]
+    for cell in table.cells:
+        grid[cell.row][cell.column] = " ".join(cell.text.split())
+    return grid
+
+
+GOODS = [
+    ["Item", "Price", "Pieces"],
+    ["Bolt", "1.20", "500"],
+    ["Nut with flange", "0.35", ""],
+    ["Washer", "0.10", "2 000"],
+    ["Spring", "3.00", "80"],
+]
+
+
+def goods(x: float = 50, y: float = 100, pitch: float = 25) -> list[Line]:
+    return lines(
+        *(
+            (text, x + 150 * column, y + pitch * row)
+            for row, texts in enumerate(GOODS)
+            for column, text in enumerate(texts)
+            if text
+        )
+    )
+
+
+def test_ruled_with_empty_cell_and_spans():
+    rules = [(50, y, 350, y) for y in (50, 80, 110, 140)]
+    rules += [(50, 50, 50, 140), (350, 50, 350, 140), (150, 50, 150, 140), (250, 80, 250, 140)]
+    rules[2] = (150, 110, 350, 110)  # the first column's cell spans two rows
+    text = lines(
+        ("Name", 60, 60), ("Both", 160, 60), ("left", 60, 100), ("a", 160, 90), ("d", 260, 120)
+    )
+    (table,) = find(text, rules)
+    assert (table.rows, table.columns, table.ruled) == (3, 3, True)
+    spans = {
+        cell.text: (cell.row, cell.column, cell.row_span, cell.column_span)
+        for cell in table.cells
+        if cell.text
+    }
+    assert spans == {
+        "Name": (0, 0, 1, 1),
+        "Both": (0, 1, 1, 2),
+        "left": (1, 0, 2, 1),
+        "a": (1, 1, 1, 1),
+        "d": (2, 2, 1, 1),
+    }
+    assert sum(not cell.lines for cell in table.cells) == 2
+
+
+def test_lines_are_cut_between_cells_and_the_rest_is_given_back():
+    rules = [(50, y, 350, y) for y in (50, 80, 110)] + [(x, 50, x, 110) for x in (50, 200, 350)]
+    text = lines(("Above the table", 50, 20), ("c", 60, 90), ("d", 210, 90))
+    text.append(line("left", 60, 60))
+    text[-1].words += line("right side", 210, 60).words
+    tables, rest = find_tables(text, picture(rules), WIDTH, HEIGHT)
+    assert content(tables[0]) == [["left", "right side"], ["c", "d"]]
+    assert rest == text[:1]
+
+
+def test_gaps_in_rules_are_bridged():
+    rules = []
+    for y in (50, 80, 110):
+        rules += [(50, y, 120, y), (126, y, 350, y)]
+    rules += [(x, 50, x, 110) for x in (50, 200, 350)]
+    text = lines(("a", 60, 60), ("b", 210, 60), ("c", 60, 90), ("d", 210, 90))
+    assert content(find(text, rules)[0]) == [["a", "b"], ["c", "d"]]
+
+
+def test_borderless():
+    (table,) = find(goods())
+    assert content(table) == GOODS
+    assert not table.ruled
+    assert [cell.header for cell in table.cells if cell.row < 2] == [True] * 3 + [False] * 3
+
+
+def test_only_horizontal_rules():
+    rules = [(45, y, 430, y) for y in (92, 118, 218)]
+    assert content(find(goods(), rules)[0]) == GOODS
+
+
+def test_cells_of_several_lines():
+    text = lines(
+        ("Part", 50, 100),
+        ("Use", 200, 100),
+        ("Price", 400, 100),
+        ("Bolt", 50, 130),
+        ("Holds the plate to the", 200, 130),
+        ("1.20", 400, 130),
+        ("lower frame", 200, 143),
+        ("Nut", 50, 173),
+        ("Goes on the bolt", 200, 173),
+        ("0.35", 400, 173),
+        ("Washer", 50, 203),
+        ("Lies under the nut and", 200, 203),
+        ("0.10", 400, 203),
+        ("spreads the load", 200, 216),
+    )
+    (table,) = find(text)
+    assert content(table)[1] == ["Bolt", "Holds the plate to the lower frame", "1.20"]
+    assert table.rows == 4
+
+
+def test_heading_over_two_columns():
+    text = goods()
+    text += lines(("Price list of 2026", 229, 82))
+    (table,) = find(text)
+    head = next(cell for cell in table.cells if cell.text.startswith("Price list"))
+    assert (head.row, head.column, head.column_span) == (0, 1, 2)
+
+
+PROSE = [
+    *("the", "quick", "brown", "fox", "jumps", "over", "it", "and", "lazy", "dogs", "were"),
+    *("sleeping", "near", "one", "old", "river", "bank"),
+]
+
+
+def column_of_prose(x: float, start: int) -> list[Line]:
+    def words(row: int) -> str:
+        chosen = [PROSE[(start + row * 5 + k * 3) % len(PROSE)] for k in range(8)]
+        while sum(map(len, chosen)) * LETTER + 4 * len(chosen) > 250:
+            chosen.pop()
+        return " ".join(chosen)
+
+    return [line(words(row), x, 60 + 14 * row) for row in range(20)]
+
+
+def pairs(right: float, *texts: tuple[str, str]) -> list[Line]:
+    rows = [((a, 40.0, 60.0 + 20 * i), (b, right, 60.0 + 20 * i)) for i, (a, b) in enumerate(texts)]
+    return lines(*(spec for row in rows for spec in row))
+
+
+NOT_TABLES = {
+    "two columns of prose": column_of_prose(30, 0) + column_of_prose(320, 4),
+    "prose": column_of_prose(30, 0),
+    "list": pairs(70, *((f"{i + 1}.", f"{PROSE[i]} {PROSE[i + 3]}") for i in range(6))),
+    "contents": pairs(400, *((f"Chapter {PROSE[i]}", str(3 + 7 * i)) for i in range(6))),
+    "form": pairs(200, *((f"{PROSE[i]}:", f"{i}{i}{i}") for i in range(6))),
+    "one line": lines(("a", 40, 60), ("b", 200, 60), ("c", 400, 60)),
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("name", NOT_TABLES)
+def test_no_table(name: str):
+    text = NOT_TABLES[name]
+    tables, rest = find_tables(text, None, WIDTH, HEIGHT)
+    assert tables == []
+    assert rest == text
+
+
+def test_a_frame_round_text_is_no_table():
+    frame = [(20, 50, 290, 50), (20, 350, 290, 350), (20, 50, 20, 350), (290, 50, 290, 350)]
+    assert find(column_of_prose(30, 0), frame) == []
+
+
+@st.composite
+def tilings(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int, int, int]]]:
+    """Rows, columns and non-overlapping rectangles (row, column, spans) that fill them."""
+    rows, columns = draw(st.integers(2, 6)), draw(st.integers(2, 5))
+    taken: set[tuple[int, int]] = set()
+    slots = []
+    for row in range(rows):
+        for column in range(columns):
+            if (row, column) in taken:
+                continue
+            wide = draw(st.sampled_from([1, 1, 1, 2])) if column + 1 < columns else 1
+            high = draw(st.sampled_from([1, 1, 1, 2])) if row + 1 < rows else 1
+            wide = 1 if (row, column + 1) in taken else wide
+            slots.append((row, column, high, wide))
+            taken |= {(row + r, column + c) for r in range(high) for c in range(wide)}
+    return rows, columns, slots
+
+
+def visible_only(slots: list[tuple[int, int, int, int]]) -> bool:
+    """Whether every boundary is drawn somewhere: others can't be seen in a picture."""
+    tops = {row for row, *_ in slots}
+    lefts = {column for _, column, *_ in slots}
+    rows = max(row + high for row, _, high, _ in slots)
+    columns = max(column + wide for _, column, _, wide in slots)
+    return len(tops) == rows and len(lefts) == columns
+
+
+@settings(max_examples=40, deadline=None)
+@given(tilings().filter(lambda tiling: visible_only(tiling[2]) and len(tiling[2]) > 1))
+def test_any_ruled_grid_is_recovered(tiling: tuple[int, int, list[tuple[int, int, int, int]]]):
+    rows, columns, slots = tiling
+    rules, text = [], []
+    for row, column, high, wide in slots:
+        x0, y0 = 30 + 100 * column, 40 + 40 * row
+        x1, y1 = x0 + 100 * wide, y0 + 40 * high
+        rules += [(x0, y0, x1, y0), (x0, y1, x1, y1), (x0, y0, x0, y1), (x1, y0, x1, y1)]
+        text.append(line(f"r{row}c{column}", x0 + 8, y0 + 15))
+    (table,) = find(text, rules)
+    found = {(c.row, c.column, c.row_span, c.column_span): c.text for c in table.cells}
+    assert (table.rows, table.columns) == (rows, columns)
+    assert found == {slot: f"r{slot[0]}c{slot[1]}" for slot in slots}
+
+
+def page(number: int, *items: Block | Table) -> Page:
+    return Page(number=number, width=WIDTH, height=HEIGHT, items=list(items))
+
+
+def table(name: str, header: str, x: float = 50) -> Table:
+    cells = [
+        Cell(row=row, column=column, lines=[line(text, x + 100 * column, 50.0 * row)],
+             box=(x + 100 * column, 50.0 * row, x + 100 * column + 100, 50.0 * row + 50))
+        for row, texts in enumerate([[header, "Sum"], ["a", "1"]])
+        for column, text in enumerate(texts)
+    ]  # fmt: skip
+    return Table(id=name, rows=2, columns=2, cells=cells, box=(x, 0, x + 200, 100))
+
+
+def block(role: str) -> Block:
+    return Block(role=role, lines=[line("text", 50, 400)], box=(50, 400, 74, 410))
+
+
+def test_tables_go_on_over_pages():
+    document = Document(
+        pages=[
+            page(1, block("paragraph"), table("t1", "Name"), block("footer")),
+            page(2, block("header"), table("t2", "Name", x=70)),
+            page(3, table("t3", "7", x=70), block("paragraph")),
+            page(4, table("t4", "Other", x=200)),
+        ]
+    )
+    pages = continue_tables(document).pages
+    assert [p.tables[0].continues for p in pages] == [None, "t1", "t2", None]
+
+
+@pytest.mark.skipif("VLKIT_DATA" not in os.environ, reason="VLKIT_DATA names no folder of PDFs")
+def test_transcribed_tables():
+    pdf = pytest.importorskip("vlkit.pdf")
+    engine = pytest.importorskip("vlkit.reading.engines.pdf_text").PdfText()
+    folder = Path(__file__).parent / "data" / "tables"
+    scores = []
+    with (folder / "index.tsv").open() as file:
+        entries = [e for e in csv.DictReader(file, delimiter="\t") if e["pdf"].startswith("redp")]
+    for entry in entries:
+        path = Path(os.environ["VLKIT_DATA"]) / "pdfs" / entry["pdf"]
+        with pdf.PdfFile(path) as source:
+            image = source.page(int(entry["page"]))
+            found, _ = find_tables(engine.recognise(image, []), image, image.width, image.height)
+        truth = (folder / entry["html"]).read_text()
+        scores += score_tables([truth], found)
+    assert sum(scores) / len(scores) > 0.9
