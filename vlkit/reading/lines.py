@@ -85,7 +85,7 @@ def find_rules(page: Mask, letter: float) -> Mask:
         bridged = cv2.morphologyEx(page, cv2.MORPH_CLOSE, np.ones(across[::-1], np.uint8))
         runs = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones(kernel[::-1], np.uint8))
         _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-        long = stats[:, 2:4].max(axis=1)
+        long = np.maximum(stats[:, 2:4].max(axis=1), 1)
         # Thickness from the area, since a long rule is seldom exactly level.
         thin = stats[:, 4] / long <= np.minimum(thickness, long / 6)
         thin[0] = False
@@ -120,6 +120,9 @@ def segment(gray: Gray) -> Segmentation:
     labels, boxes = components(page & (1 - rules))
     heights = boxes[:, 3] - boxes[:, 1]
     height = text_height(boxes)
+    # What fills the page is its background, whatever its colour.
+    background = (boxes[:, 2] - boxes[:, 0]) * heights > 0.5 * page.size
+    heights = np.where(background, np.iinfo(np.int32).max, heights)
     ordinary = (heights >= LETTER[0] * height) & (heights < LETTER[1] * height)
     tall = (heights >= LETTER[1] * height) & (heights < PICTURE * height)
     run = np.full(len(boxes), -1)

@@ -33,6 +33,8 @@ CLEAR = 2.0
 """Text that runs one way and this many times what runs the other way decides by itself."""
 MARGIN = 0.2
 """By how much (see ``_uprightness``) a page must look wrong before it is turned."""
+DOUBT = 6
+"""Words' worth of doubt: few words, as photographs may seem to have, don't turn a page."""
 CLASSIFIED = 16
 """Words, the longest ones, that the classifier sees."""
 CLASSIFIER = "models/ch_ppocr_mobile_v2.0_cls_mobile.onnx"
@@ -69,8 +71,8 @@ def find_rotation(gray: Gray) -> Rotation:
     across = words.length[~words.steep].sum()
     upright = _uprightness(words, ~words.steep) if up <= CLEAR * across else 0.0
     turned = _uprightness(words, words.steep) if across < CLEAR * up else 0.0
-    if up > CLEAR * across or abs(turned) > abs(upright) + MARGIN:
-        return 90 if turned >= 0 else 270
+    if abs(turned) > MARGIN and (up > CLEAR * across or abs(turned) > abs(upright) + MARGIN):
+        return 90 if turned > 0 else 270
     return 180 if upright < -MARGIN else 0
 
 
@@ -220,7 +222,7 @@ def _uprightness(words: Words, chosen: NDArray[np.bool_]) -> float:
     )
     (probability,) = classifier.run(None, {classifier.get_inputs()[0].name: batch})
     as_is, turned = probability[:, 0].reshape(2, -1)
-    return float((as_is - turned).mean())
+    return float((as_is - turned).sum() / (len(longest) + DOUBT))
 
 
 def _word_picture(words: Words, index: int, turn: int) -> NDArray[np.float32]:

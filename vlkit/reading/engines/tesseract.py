@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vlkit.document import Line, Source, Word, box_quad, box_union
 from vlkit.images import PageImage
+from vlkit.reading.calibration import calibration_of
 from vlkit.reading.engines.hangul import KOREAN, read_hangul
 from vlkit.reading.engines.tesseract_api import (
     Api,
@@ -219,6 +220,7 @@ def _parts(word: RawWord, scale: float, source: Source) -> list[Word]:
     x0, y0, x1, y1 = word.box
     margin = MARGIN * (y1 - y0)
     texts = COMPOUND.split(word.text)
+    sure = float(calibration_of("tesseract")(word.confidence))
     letter = (x1 - x0 + 2 * margin) / len(word.text)
     left = x0 - margin
     parts = []
@@ -230,7 +232,7 @@ def _parts(word: RawWord, scale: float, source: Source) -> list[Word]:
                 text=text,
                 box=box,
                 quad=box_quad(box),
-                confidence=word.confidence,
+                confidence=sure,
                 space_after=False,
                 source=source,
             )
