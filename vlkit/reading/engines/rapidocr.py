@@ -33,7 +33,7 @@ from vlkit.document import (
 )
 from vlkit.errors import EngineError, MissingDependency
 from vlkit.images import PageImage, Pixels
-from vlkit.reading.calibration import calibration_of
+from vlkit.reading.calibration import Calibration, calibration_of
 from vlkit.reading.engines.regions import Region, Strip, cut, find_regions
 from vlkit.reading.words import Glyph, WordSpan, ink_of, split_words
 
@@ -73,8 +73,10 @@ class RapidOcr:
 
     name = "rapidocr"
 
-    def __init__(self) -> None:
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        """``calibration``: scores → probabilities; by default the one fitted for this engine."""
         self.version = version("rapidocr")
+        self.calibration = calibration or calibration_of(self.name)
 
     def languages(self) -> frozenset[str]:
         return LATIN_LANGUAGES | HAN_LANGUAGES
@@ -89,7 +91,7 @@ class RapidOcr:
                 f"rapidocr failed ({error})", remedy="Try --engine tesseract", page=image.number
             ) from error
         source = Source(name=self.name, version=self.version)
-        lines = [_line(reading, 1 / image.scale, source) for reading in readings]
+        lines = [_line(reading, 1 / image.scale, self.calibration, source) for reading in readings]
         return sorted(
             (line for line in lines if line is not None), key=lambda line: line.box[1::-1]
         )
@@ -202,19 +204,19 @@ def decode(output: NDArray[np.float32], symbols: Sequence[str]) -> list[Glyph]:
     return glyphs
 
 
-def _line(reading: _Reading, unit: float, source: Source) -> Line | None:
+def _line(reading: _Reading, unit: float, calibration: Calibration, source: Source) -> Line | None:
     gray = cv2.cvtColor(reading.strip.pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
     spans = split_words(reading.glyphs, ink_of(gray))
     if not spans:
         return None
     to_page = compose(reading.strip.to_picture, (unit, 0.0, 0.0, unit, 0.0, 0.0))
-    words = [_word(span, to_page, source) for span in spans]
+    words = [_word(span, to_page, calibration, source) for span in spans]
     box = box_union(word.box for word in words)
     quad = _quad(spans[0].start, spans[-1].end, to_page)
     return Line(words=words, box=box, quad=quad if words[0].quad else None)
 
 
-def _word(span: WordSpan, to_page: Affine, source: Source) -> Word:
+def _word(span: WordSpan, to_page: Affine, calibration: Calibration, source: Source) -> Word:
     quad = _quad(span.start, max(span.end, span.start + 1), to_page)
     level = abs(np.degrees(np.arctan2(to_page[1], to_page[0]))) <= STRAIGHT
     score = word_score([glyph.probability for glyph in span.glyphs])
@@ -222,7 +224,7 @@ def _word(span: WordSpan, to_page: Affine, source: Source) -> Word:
         text=span.text,
         box=quad_box(quad),
         quad=None if level else quad,
-        confidence=float(calibration_of("rapidocr")(score)),
+        confidence=float(calibration(score)),
         space_after=span.space_after,
         source=source,
     )
