@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import cv2
+import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
@@ -20,6 +22,8 @@ MAX_OBJECTS = 50_000
 """Objects looked at; more are drawn by maps and plots, whose extent is known by then."""
 DOUBLED = 0.15
 """Text objects this near to each other, in their lesser side, are one drawn twice."""
+MAX_COVERS = 200
+"""Pictures looked at for text that they paint over; scans come in a few strips."""
 MAX_DEPTH = 8
 """Of forms within forms."""
 
@@ -65,7 +69,8 @@ def scan_objects(page: pdfium.PdfPage, to_display: Affine) -> PageObjects:
             box = _bounds(handle, to_page)
             found.pictures.append(box)
             found.resolutions.append(_density(handle, matrix))
-            found.covered.update(text for text, place in texts if _inside(place, box))
+            if len(found.pictures) <= MAX_COVERS:
+                found.covered.update(text for text, place in texts if _inside(place, box))
         elif kind == raw.FPDF_PAGEOBJ_TEXT:
             texts.append((address(handle), _bounds(handle, to_page)))
         elif kind == raw.FPDF_PAGEOBJ_PATH and _is_free_form(handle):
@@ -130,7 +135,8 @@ def _bounds(handle: Any, to_page: Affine) -> Box:
     sides = [ctypes.c_float() for _ in range(4)]
     raw.FPDFPageObj_GetBounds(handle, *sides)
     left, bottom, right, top = (side.value for side in sides)
-    return map_box((left, bottom, right, top), to_page)
+    box = map_box((left, bottom, right, top), to_page)
+    return box if all(map(math.isfinite, box)) else (0.0, 0.0, 0.0, 0.0)
 
 
 def _density(handle: Any, matrix: Affine) -> float:
@@ -167,29 +173,31 @@ def _slanted(p: Point, q: Point) -> bool:
 
 def _clusters(marks: list[Box], width: float, height: float) -> list[Box]:
     """Boxes of marks that touch, united; small ones (bullets, icons) and backgrounds left out."""
-    reach = 0.01 * max(width, height)
-    united: list[Box] = []
-    for mark in sorted(marks):
-        near = [box for box in united if _inside_reach(box, mark, reach)]
-        united = [box for box in united if box not in near]
-        united.append(box_union([mark, *near]))
+    # On a grid of page hundredths, so that the time does not grow with the square of the marks.
+    grid = np.zeros((102, 102), dtype=np.uint8)
+    cells = [_cells(mark, width, height) for mark in marks]
+    for left, top, right, bottom in cells:
+        grid[top : bottom + 1, left : right + 1] = 1
+    _, labels = cv2.connectedComponents(grid, connectivity=8)
+    united: defaultdict[int, list[Box]] = defaultdict(list)
+    for mark, (left, top, _, _) in zip(marks, cells, strict=True):
+        united[int(labels[top, left])].append(mark)
     page = width * height
     return [
         box
-        for box in united
+        for box in map(box_union, united.values())
         if box[2] - box[0] > 0.06 * width
         and box[3] - box[1] > 0.06 * height
         and _area(box) < 0.9 * page
     ]
 
 
-def _inside_reach(a: Box, b: Box, reach: float) -> bool:
-    return (
-        a[0] - reach <= b[2]
-        and b[0] - reach <= a[2]
-        and a[1] - reach <= b[3]
-        and b[1] - reach <= a[3]
+def _cells(box: Box, width: float, height: float) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = (
+        min(max(int(100 * side / length), 0), 101)
+        for side, length in zip(box, (width, height) * 2, strict=True)
     )
+    return x0, y0, x1, y1
 
 
 def _inside(inner: Box, outer: Box) -> bool:
