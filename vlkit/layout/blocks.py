@@ -118,7 +118,9 @@ def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[L
         return False
     if not _aligned(group, line, unit):
         return False
-    if list_marker(line.text):
+    marker = list_marker(line.text)
+    # A citation such as [7] may begin any line of a paragraph.
+    if marker and (marker[0] != "[" or list_marker(group[0].text)):
         return False
     if _in_row(last, lines) and _in_row(line, lines):
         # Rows of a form, unless the lines are long and close enough for a column of text.
