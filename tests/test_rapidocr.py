@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from vlkit.errors import EngineError
 from vlkit.images import PageImage
 from vlkit.reading.engines.rapidocr import RapidOcr, decode
 from vlkit.reading.engines.regions import Region, cut, find_regions
@@ -87,3 +88,10 @@ def test_regions_grow_back_and_cut_straight() -> None:
     assert strip.to_picture[4:] == pytest.approx((60, 22))
     assert strip.pixels[:, :46].max() == 0
     assert strip.pixels[:, 50:].min() == 255
+
+
+def test_a_failing_model_is_an_engine_error(engine: RapidOcr) -> None:
+    wrong = np.zeros((20, 20), np.uint8)
+    with pytest.raises(EngineError) as caught:
+        engine.recognise(PageImage(3, 20, 20, lambda: wrong), ["eng"])
+    assert caught.value.page == 3

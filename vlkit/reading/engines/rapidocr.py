@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from vlkit.document import (
     compose,
     quad_box,
 )
-from vlkit.errors import EngineError, MissingDependency
+from vlkit.errors import EngineError, MissingDependency, VlkitError
 from vlkit.images import PageImage, Pixels
 from vlkit.reading.calibration import Calibration, calibration_of
 from vlkit.reading.engines.regions import Region, Strip, cut, find_regions
@@ -40,8 +41,9 @@ from vlkit.reading.words import Glyph, WordSpan, ink_of, split_words
 DETECTOR = "PP-OCRv6_det_small.onnx"
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
-DETECTION_SIDE = (960, 1600)
-"""Pixels that a page's longer side has for detection: smaller pages grow, larger ones shrink."""
+DETECTION_AREA = (0.65e6, 2.0e6)
+"""Pixels that a page has for detection: smaller pages grow, larger ones shrink. By area and not
+by side, so that long receipts keep their letters' size."""
 MAX_GROWTH = 4.0
 STRIP_HEIGHT = 48
 """Pixels, fixed by the recogniser."""
@@ -86,7 +88,9 @@ class RapidOcr:
         try:
             regions = self._detect(pixels)
             readings = self._read(pixels, regions, HAN_LANGUAGES.isdisjoint(languages))
-        except (cv2.error, RuntimeError) as error:
+        except VlkitError:
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
             raise EngineError(
                 f"rapidocr failed ({error})", remedy="Try --engine tesseract", page=image.number
             ) from error
@@ -246,9 +250,8 @@ def _quad(start: float, end: float, to_page: Affine) -> Quad:
 
 
 def _detection_scale(height: int, width: int) -> float:
-    side = max(height, width, 1)
-    low, high = DETECTION_SIDE
-    return min(max(low / side, 1.0), MAX_GROWTH) if side < high else high / side
+    low, high = (sqrt(area / max(height * width, 1)) for area in DETECTION_AREA)
+    return min(max(low, 1.0), MAX_GROWTH) if high > 1 else high
 
 
 def _tensor(pixels: Pixels) -> NDArray[np.float32]:
