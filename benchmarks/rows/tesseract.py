@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -38,12 +39,10 @@ def rows(data: Path | None, quick: bool) -> list[Row]:
         return []
     examples = read_examples(data / "funsd")[:: QUICK if quick else 1]
     engine = Tesseract()
-    ours = _scores(examples, lambda pixels: _read(engine, pixels))
+    ours = _scores(examples, partial(_read, engine))
     api = open_api()
     raw = {
-        f"{scale}×, psm {mode}": _scores(
-            examples, lambda pixels, s=scale, m=mode: _read_raw(api, pixels, s, m)
-        )
+        f"{scale}×, psm {mode}": _scores(examples, partial(_read_raw, api, scale, mode))
         for scale, mode in RAW
     }
     best = max(raw, key=lambda name: summarise(raw[name])["word_recall"])
@@ -59,7 +58,9 @@ def rows(data: Path | None, quick: bool) -> list[Row]:
     ]
 
 
-def _row(figure: str, ours: Sequence[PageScore], raw: dict[str, list[PageScore]], best: str) -> Row:
+def _row(
+    figure: Figure, ours: Sequence[PageScore], raw: dict[str, list[PageScore]], best: str
+) -> Row:
     value = summarise(ours)[figure]
     gain = paired_bootstrap(ours, raw[best], figure)
     return Row(
@@ -87,7 +88,7 @@ def _read(engine: Tesseract, pixels: Pixels) -> list[Word]:
     return [word for line in engine.recognise(image, ["eng"]) for word in line.words]
 
 
-def _read_raw(api: Api, pixels: Pixels, scale: int, mode: int) -> list[Word]:
+def _read_raw(api: Api, scale: int, mode: int, pixels: Pixels) -> list[Word]:
     (words,) = api.read([resize(to_gray(pixels), scale)], ["eng"], mode)
     placed = [word.placed(scale, (0, 0), 0) for word in words]
     return [Word(text=word.text, box=word.box, confidence=word.confidence) for word in placed]
