@@ -213,10 +213,12 @@ def _html_rows(html: str) -> list[list[tuple[str, int, int]]]:
     ]
 
 
-def _text(cell: lxml.etree._Element) -> str:
-    for line_break in cell.iter("br"):
-        line_break.tail = " " + (line_break.tail or "")
-    return "".join(cell.itertext())
+def _text(element: lxml.etree._Element) -> str:
+    """The text inside, a space for each line break."""
+    parts = [element.text or ""]
+    for child in element:
+        parts += [" " if child.tag == "br" else "", _text(child), child.tail or ""]
+    return "".join(parts)
 
 
 def _span(cell: lxml.etree._Element, name: str) -> int:

@@ -16,6 +16,10 @@ _LEADING = 1.85
 """Lines of one cell are at most this many text heights apart (1.4 font sizes)."""
 
 
+_OVERHANG = 1.5
+"""A line this much wider than all others of its column is a heading over several columns."""
+
+
 @dataclass
 class Stack:
     """Lines of one column, or of several that they cover, that make up one cell."""
@@ -132,7 +136,9 @@ def _stacks(rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float)
         for above, below in pairwise(lines):
             near = _middle(below) - _middle(above) <= min(_LOOSE * pitch, _LEADING * unit)
             starting = any(below.box[1] < height < below.box[3] for height in starts)
-            if near and not starting and wrapped(above, below, width, unit):
+            others = max(line.width for line in lines if line is not above)
+            heading = above.width > _OVERHANG * others
+            if near and not (starting or heading) and wrapped(above, below, width, unit):
                 stacks[-1].lines.append(below)
             else:
                 stacks.append(Stack([below], column, span))

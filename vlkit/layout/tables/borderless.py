@@ -37,6 +37,9 @@ def tabular_stretches(tokens: Sequence[Token], unit: float) -> list[list[Token]]
             continue
         columns = _columns(rows, xs, unit)
         prose = [is_prose(lines, unit) for lines in columns]
+        texts = [is_prose(lines, unit) or is_long_text(lines, unit) for lines in columns]
+        if sum(texts) > 1:
+            prose = texts
         if sum(prose) > 1 or (any(prose) and _widest_share(xs, prose) > 0.35):
             for left, right in _separate(xs, prose):
                 inside = [t for row in window for t in _within(row, left, right)]
@@ -83,6 +86,11 @@ def is_prose(lines: Sequence[Chunk], unit: float) -> bool:
     width = max(line.width for line in lines)
     runs_on = sum(1 for a, b in pairwise(lines) if wrapped(a, b, width, unit))
     return runs_on > 0.6 * (len(lines) - 1)
+
+
+def is_long_text(lines: Sequence[Chunk], unit: float) -> bool:
+    """Whether a column has many lines that are long, though they need not run on."""
+    return len(lines) >= 8 and median(line.width for line in lines) > 15 * unit
 
 
 def _windows(rows: Sequence[Row], unit: float) -> list[list[Row]]:
