@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vlkit.reading.engines.tesseract_api import Api, RawWord
+from vlkit.reading.engines.tesseract_api import Api, RawWord, read_lines
 from vlkit.reading.lines import Gray, Segmentation, TextLine, cut
 
 KOREAN = frozenset({"kor", "kor_vert"})
-SINGLE_LINE, SINGLE_WORD = 7, 8
+SINGLE_WORD = 8
 SPACE = (0.16, 0.4)
 """White that is a space is found between these, in heights of the line."""
 HANDICAP = 0.1
@@ -53,8 +53,8 @@ def read_hangul(
     other = [language for language in languages if language not in KOREAN]
     pictures = [picture for picture, _ in cuts]
     none: list[list[RawWord]] = [[] for _ in cuts]
-    in_korean = api.read(pictures, korean, SINGLE_LINE)
-    in_other = api.read(pictures, other, SINGLE_LINE) if other else none
+    in_korean = read_lines(api, pictures, korean)
+    in_other = read_lines(api, pictures, other) if other else none
     reads = [
         _Read(
             line,

@@ -22,6 +22,7 @@ from vlkit.reading.engines.tesseract_api import (
     RawWord,
     installed_languages,
     open_api,
+    read_lines,
     require,
 )
 from vlkit.reading.lines import Gray, Segmentation, cut, resize, segment
@@ -30,7 +31,7 @@ from vlkit.reading.orientation import to_gray
 LETTER_HEIGHT = 20.0
 """Pixels of the median letter to which a page is enlarged."""
 ENLARGE = (0.5, 4.0)
-SPARSE, SINGLE_LINE = 11, 7
+SPARSE = 11
 NOISE = 0.3
 """Less confidence than this is ink that is no text."""
 SIGN_NOISE = 0.8
@@ -98,7 +99,7 @@ class Tesseract:
         second = [
             word.placed(scale, origin, number)
             for number, (_, origin), line in zip(
-                again, cuts, self.api.read(pictures, languages, SINGLE_LINE), strict=True
+                again, cuts, read_lines(self.api, pictures, languages), strict=True
             )
             for word in line
         ]

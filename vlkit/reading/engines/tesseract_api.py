@@ -43,6 +43,8 @@ TESSDATA = (
     "/opt/local/share/tessdata",
     str(WINDOWS_PROGRAM.parent / "tessdata"),
 )
+BLOCK, SINGLE_LINE = 6, 7
+"""Page segmentation modes."""
 DPI = 300
 """What Tesseract is told; it only guards sizes that we have set already."""
 
@@ -83,6 +85,20 @@ class Api(Protocol):
     ) -> list[list[RawWord]]:
         """Words of each picture. ``mode`` is Tesseract's page segmentation mode."""
         ...
+
+
+def read_lines(api: Api, pictures: Sequence[Gray], languages: Sequence[str]) -> list[list[RawWord]]:
+    """Words of each picture of a single line.
+
+    Now and then Tesseract sees nothing in a line when told that it is one; it is then read as a
+    block of text.
+    """
+    read = api.read(pictures, languages, SINGLE_LINE)
+    empty = [number for number, words in enumerate(read) if not words]
+    again = api.read([pictures[number] for number in empty], languages, BLOCK)
+    for number, words in zip(empty, again, strict=True):
+        read[number] = words
+    return read
 
 
 def find_tessdata() -> Path:
