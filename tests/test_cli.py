@@ -1,6 +1,7 @@
 """The command line as a user meets it: output, messages, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vlkit.data.pages import Paragraph, Style, Title, typeset
+from vlkit.data.pages import Paragraph, Style, TableSpec, Title, simple_table, typeset
 from vlkit.document import Document
 
 
@@ -105,3 +106,25 @@ def test_eval_writes_its_result(folder: Path, tmp_path: Path) -> None:
     assert written["counts"] == {"documents": 1, "missing": 0}
     assert "eval parse" in written["command"]
     assert vlkit("eval", "prase", answers, "--data", truth).returncode == 1
+
+
+def test_eval_measures_tables_against_html(tmp_path: Path) -> None:
+    html = "<table><tr><td>Name</td><td>Price</td></tr><tr><td>Tea</td><td>12</td></tr></table>"
+    spec = TableSpec(simple_table([["Name", "Price"], ["Tea", "12"]]))
+    (tmp_path / "menu.pdf").write_bytes(typeset([spec], Style()).to_pdf())
+    (tmp_path / "menu.html").write_text(html)
+    result = tmp_path / "result.json"
+    done = vlkit("eval", "tables", "pdf-text", "--data", tmp_path, "--json", result)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(result.read_text())["metrics"]["teds"] == pytest.approx(1)
+
+
+def test_eval_of_real_data(tmp_path: Path) -> None:
+    folder = os.environ.get("VLKIT_DATA")
+    if not folder:
+        pytest.skip("needs VLKIT_DATA")
+    data = Path(folder) / "funsd"
+    done = vlkit("eval", "reading-order", "order", "--data", data)
+    assert done.returncode == 0, done.stderr
+    assert "relation_f1" in done.stdout
+    assert "pages 149" in done.stdout

@@ -109,7 +109,10 @@ def read(
 def evaluate_task(
     task: Annotated[str, typer.Argument(help="reading, reading-order, layout, tables or parse.")],
     model: Annotated[
-        str, typer.Argument(help="An engine's name; for parse a folder of .md or .json files.")
+        str,
+        typer.Argument(
+            help="An engine's name; for reading-order: order; for parse a folder of .md or .json."
+        ),
     ],
     data: Annotated[Path, typer.Option(help="Folder of pages and their truth.")],
     split: Annotated[

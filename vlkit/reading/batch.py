@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,12 @@ from vlkit.reading.output import Journal, Output, output_names, write_outputs
 from vlkit.reading.pipeline import failed_page
 from vlkit.reading.pool import Pool, Task
 from vlkit.reading.read import Reader, ReadOptions
-from vlkit.sources import Source, open_source
+from vlkit.sources import Source, open_source, page_spans
 
 PAGES_PER_TASK = 4
 """Few enough to share one file's pages among processes, enough to open it seldom."""
+SECONDS_PER_PAGE = 300
+"""A page that takes longer hangs; its process is ended."""
 FILES_UNDER_WAY = 4
 """Per worker, so that thousands of files don't wait in memory for their last page."""
 
@@ -74,6 +77,7 @@ def read_many(
         OutputError: The output folder can't be written.
     """
     options = options or ReadOptions()
+    page_spans(options.pages or "1-")
     Reader(options)  # what is wrong with the options is wrong for every file: say so once, now
     names = [str(path) for path in paths]
     journal = Journal(output, options) if output else None
@@ -176,6 +180,8 @@ _reader: Reader | None = None
 def _start_worker(options: ReadOptions) -> None:
     global _reader
     _reader = Reader(options)
+    # Decoders written in C print what is reported as a typed error anyway.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _open(name: str, options: ReadOptions, pages: str | None) -> Source:
@@ -198,8 +204,13 @@ def _read_pages(name: str, numbers: list[int], threads: int) -> list[Page]:
     # Engines look at it as they load their models, which they do on the first page.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     cv2.setNumThreads(threads)
-    with _open(name, _reader.options, ",".join(map(str, numbers))) as source:
-        return list(_reader.pages(source))
+    # A decoder that hangs holds the interpreter too: only a thread outside it can end that.
+    faulthandler.dump_traceback_later(SECONDS_PER_PAGE * len(numbers), exit=True)
+    try:
+        with _open(name, _reader.options, ",".join(map(str, numbers))) as source:
+            return list(_reader.pages(source))
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _write(

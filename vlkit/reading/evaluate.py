@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import mean
 
-from vlkit.document import Page
+from vlkit.document import Document, Page
 from vlkit.errors import InputError, UnknownName
-from vlkit.evaluation import parse
+from vlkit.evaluation import layout, parse, reading_order, tables
 from vlkit.evaluation import reading as words
 from vlkit.evaluation.result import EvalResult, installed_versions
+from vlkit.layout.finish import finish
 from vlkit.reading.read import Reader, ReadOptions
 from vlkit.sources import open_source
 
@@ -43,7 +45,8 @@ class Job:
     def read(self, picture: Path, page: int = 1) -> Page:
         """The page as vlkit reads it, boxes in the page's unit."""
         with open_source(picture, pages=str(page)) as source:
-            return next(iter(self.reader.pages(source)))
+            pages = list(self.reader.pages(source))
+        return finish(Document(pages=pages)).pages[0]
 
 
 Figures = tuple[dict[str, float], dict[str, int]]
@@ -64,7 +67,8 @@ def evaluate(
 
     Args:
         task: One of ``TASKS``.
-        model: An engine's name; for ``parse`` the folder of predictions.
+        model: An engine's name; for ``reading-order`` the stage ``order``; for ``parse`` the
+            folder of predictions.
         data: Laid out as FUNSD, SROIE, DocBank, PubLayNet, or pictures beside their truth.
         split: ``NAME`` of ``data/NAME.txt``, with one item a line.
 
@@ -122,6 +126,66 @@ def _reading(job: Job) -> Figures:
     return metrics, {"pages": len(examples), "words": sum(score.words for score in scores)}
 
 
+def _reading_order(job: Job) -> Figures:
+    if job.model != "order":
+        # Gold words are put in order: no engine takes part.
+        raise UnknownName("stage for reading-order", job.model, ["order"])
+    pages = reading_order.read_folder(job.data, job.names)
+    job.begin(len(pages))
+    counts = reading_order.OrderCounts()
+    for page in pages:
+        counts += reading_order.score_page(page)
+        job.step()
+    return {"relation_f1": counts.relation_f1}, {"pages": len(pages), "relations": counts.true}
+
+
+def _layout(job: Job) -> Figures:
+    """Words of DocBank's pages by class, or regions of PubLayNet's."""
+    counts = layout.ClassCounts()
+    if any(job.data.glob("*.json")):
+        regions = layout.read_publaynet(job.data, job.names)
+        job.begin(len(regions))
+        for region in regions:
+            found = layout.publaynet_regions(job.read(region.picture))
+            counts.add(layout.count_regions(found, region.regions))
+            job.step()
+        return counts.metrics(), {"pages": len(regions), "regions": counts.true.total()}
+    pages = layout.read_docbank(job.data, job.names)
+    job.begin(len(pages))
+    for page in pages:
+        labels = layout.docbank_labels(job.read(page.picture), page.tokens)
+        counts.add(layout.count_labels(labels, page.labels))
+        job.step()
+    return counts.metrics(), {"pages": len(pages), "words": counts.true.total()}
+
+
+def _tables(job: Job) -> Figures:
+    """Tables of NAME.pdf or NAME.png (or another picture) against those of NAME.html."""
+    truths = {path.stem: path for path in sorted(job.data.glob("*.html"))}
+    names = list(truths) if job.names is None else list(job.names)
+    inputs = {path.stem: path for path in sorted(job.data.iterdir()) if path.suffix != ".html"}
+    missing = [name for name in names if name not in truths or name not in inputs]
+    if missing or not names:
+        raise InputError(
+            f"'{missing[0]}' lacks its page or its truth" if missing else "no NAME.html here",
+            remedy="Put NAME.html with the tables beside NAME.pdf or NAME.png",
+            file=job.data,
+        )
+    job.begin(len(names))
+    teds: list[float] = []
+    teds_s: list[float] = []
+    for name in names:
+        truth = parse.parse_markdown(truths[name].read_text(encoding="utf-8")).tables
+        with open_source(inputs[name]) as source:
+            document = finish(Document(pages=list(job.reader.pages(source))))
+        found = parse.parse_markdown(document.to_markdown()).tables
+        teds += tables.score_tables(truth, found)
+        teds_s += tables.score_tables(truth, found, structure_only=True)
+        job.step()
+    metrics = {"teds": mean(teds), "teds_s": mean(teds_s)} if teds else {}
+    return metrics, {"documents": len(names), "tables": len(teds)}
+
+
 def _parse(job: Job) -> Figures:
     predictions = Path(job.model)
     if not predictions.is_dir():
@@ -139,5 +203,8 @@ def _parse(job: Job) -> Figures:
 
 TASKS: dict[str, Callable[[Job], Figures]] = {
     "reading": _reading,
+    "reading-order": _reading_order,
+    "layout": _layout,
+    "tables": _tables,
     "parse": _parse,
 }

@@ -95,8 +95,8 @@ class Pool:
             except BrokenProcessPool:
                 return DamagedInput(
                     "the process that read this died",
-                    remedy="The file crashes its decoder or needs more memory than there is; "
-                    "open it in another program and save it again",
+                    remedy="The file crashes or stalls its decoder, or needs more memory than "
+                    "there is; open it in another program and save it again",
                 )
             except Exception as error:
                 return error
