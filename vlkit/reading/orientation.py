@@ -71,7 +71,9 @@ def find_rotation(gray: Gray) -> Rotation:
     across = words.length[~words.steep].sum()
     upright = _uprightness(words, ~words.steep) if up <= CLEAR * across else 0.0
     turned = _uprightness(words, words.steep) if across < CLEAR * up else 0.0
-    if abs(turned) > MARGIN and (up > CLEAR * across or abs(turned) > abs(upright) + MARGIN):
+    # Where the direction is clear by itself, only a sign of text is asked for.
+    clear = up > CLEAR * across and abs(turned) > MARGIN / 2
+    if clear or abs(turned) > abs(upright) + MARGIN:
         return 90 if turned > 0 else 270
     return 180 if upright < -MARGIN else 0
 
