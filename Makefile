@@ -25,14 +25,14 @@ check: .venv/.all
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/.all
+bench: .venv/.bench
 	$(BIN)/python -m benchmarks.reading
 
 wheel: .venv/.all
 	$(UV) build --wheel --python $(BIN)/python
 
 lock:
-	$(UV) pip compile --universal --generate-hashes pyproject.toml --all-extras --group dev -q -o requirements.lock
+	$(UV) pip compile --universal --generate-hashes pyproject.toml --all-extras --group dev --group bench -q -o requirements.lock
 	@! grep -nE '://|index-url' requirements.lock
 
 .venv/bin/python:
@@ -47,6 +47,11 @@ lock:
 .venv/.all: pyproject.toml requirements.lock | .venv/bin/python
 	$(UV) pip install -q --python $(BIN)/python -c requirements.lock -e ".[all]" --group dev
 	@touch $@ .venv/.core
+
+.venv/.bench: .venv/.all
+	$(UV) pip install -q --python $(BIN)/python -c requirements.lock --group bench
+	$(UV) pip install -q --python $(BIN)/python -c requirements.lock --reinstall --no-deps opencv-contrib-python-headless
+	@touch $@
 
 clean:
 	rm -rf .venv dist build vlkit-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
