@@ -32,7 +32,7 @@ wheel: .venv/.all
 	$(UV) build --wheel --python $(BIN)/python
 
 lock:
-	$(UV) pip compile --universal --generate-hashes pyproject.toml --all-extras --group dev --group bench -q -o requirements.lock
+	@$(UV) pip compile --universal --generate-hashes pyproject.toml --all-extras --group dev --group bench -q -o requirements.lock
 	@! grep -nE '://|index-url' requirements.lock
 
 .venv/bin/python:
@@ -41,16 +41,16 @@ lock:
 	else $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q uv; fi
 
 .venv/.core: pyproject.toml requirements.lock | .venv/bin/python
-	$(UV) pip install -q --python $(BIN)/python -c requirements.lock -e .
+	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock -e .
 	@touch $@
 
 .venv/.all: pyproject.toml requirements.lock | .venv/bin/python
-	$(UV) pip install -q --python $(BIN)/python -c requirements.lock -e ".[all]" --group dev
+	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock -e ".[all]" --group dev
 	@touch $@ .venv/.core
 
 .venv/.bench: .venv/.all
-	$(UV) pip install -q --python $(BIN)/python -c requirements.lock --group bench
-	$(UV) pip install -q --python $(BIN)/python -c requirements.lock --reinstall --no-deps opencv-contrib-python-headless
+	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock --group bench
+	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock --reinstall --no-deps opencv-contrib-python-headless
 	@touch $@
 
 clean:
