@@ -68,12 +68,14 @@ def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
             remedy="Choose another with --output",
             file=base.parent,
         ) from error
+    return [str(path) for place in result_paths(output, stem) for path in document.save(place)]
+
+
+def result_paths(output: Output, stem: str) -> list[Path]:
+    """Where each format of an input's results goes."""
+    base = output.folder / stem
     formats = [*output.formats, *(["overlay"] if output.overlay else [])]
-    written = []
-    for form in formats:
-        path = base.with_name(base.name + SUFFIXES.get(form, f".{form}"))
-        written += [str(path) for path in document.save(path)]
-    return written
+    return [base.with_name(base.name + SUFFIXES.get(form, f".{form}")) for form in formats]
 
 
 class Journal:
@@ -89,7 +91,9 @@ class Journal:
         self.path = output.folder / self.FILE
         settings = repr((options, tuple(output.formats), output.overlay))
         self._settings = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self._output = output
         self._lines: dict[str, dict[str, object]] = {}
+        self._owners: dict[str, str] = {}
         try:
             output.folder.mkdir(parents=True, exist_ok=True)
             text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
@@ -105,6 +109,7 @@ class Journal:
             except ValueError:  # the line that was being written when the machine stopped
                 continue
             self._lines[entry["input"]] = entry
+            self._owners |= dict.fromkeys(entry["written"], entry["input"])
 
     def done(self, name: str) -> list[str]:
         """The files that an earlier run wrote for this input; none if it is to be read."""
@@ -116,16 +121,12 @@ class Journal:
         return written if all(Path(path).exists() for path in written) else []
 
     def taken(self, name: str, stem: str) -> OutputError | None:
-        """An error where results of that stem are here already, of another input."""
-        base = str(self.path.parent / stem)
-        for entry in self._lines.values():
-            written = entry["written"]
-            assert isinstance(written, list)
-            if entry["input"] == str(Path(name).absolute()):
-                continue
-            if any(path.startswith(f"{base}.") and Path(path).exists() for path in written):
+        """An error where the results' places hold those of another input."""
+        for path in result_paths(self._output, stem):
+            owner = self._owners.get(str(path))
+            if owner not in (None, str(Path(name).absolute())) and path.exists():
                 return OutputError(
-                    f"its results would replace those of {entry['input']}",
+                    f"its results would replace those of {owner}",
                     remedy="Choose another folder with --output",
                     file=name,
                 )
