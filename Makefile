@@ -12,7 +12,8 @@ BIN := .venv/bin
 UV = $$(command -v uv || echo $(CURDIR)/$(BIN)/uv)
 
 run: .venv/.core
-	@$(BIN)/vlkit read $(if $(FILE),"$(FILE)") --to md,json --overlay --output vlkit-out --print md
+	@$(BIN)/vlkit read $(if $(FILE),"$(FILE)") --to md,json --overlay --output vlkit-out
+	@name="$(if $(FILE),$(FILE),sample.pdf)"; name="$${name##*/}"; cat "vlkit-out/$${name%.*}.md"
 
 test: .venv/.all
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"

@@ -90,3 +90,18 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match="output folder can't be used"):
         journal(tmp_path / "out")
+
+
+def test_a_result_does_not_replace_its_own_input(tmp_path: Path) -> None:
+    source = tmp_path / "scan.pdf"
+    source.write_bytes(b"document")
+    error = journal(tmp_path, formats=("pdf",)).taken(str(source), "scan")
+    assert isinstance(error, OutputError)
+    assert "replace the file itself" in str(error)
+    assert journal(tmp_path, formats=("md",)).taken(str(source), "scan") is None
+
+
+def test_inputs_beside_and_above_stay_in_the_output_folder() -> None:
+    for name in output_names(["/in/a/../x.pdf", "/in/y.png", "/other/deep/z.png"]).values():
+        assert ".." not in Path(name).parts
+        assert not Path(name).is_absolute()

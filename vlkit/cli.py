@@ -48,7 +48,7 @@ def read(
         ),
     ] = None,
     to: Annotated[
-        str, typer.Option(help="Formats, comma-separated: md,json,html,csv,hocr,alto,page,pdf.")
+        str, typer.Option(help="Formats, with commas: md, json, html, csv, hocr, alto, page, pdf.")
     ] = "md",
     output: Annotated[
         Path | None,
@@ -60,7 +60,9 @@ def read(
     engine: Annotated[
         str, typer.Option(help="auto, rapidocr, tesseract, pdf-text, or an installed plugin's.")
     ] = "auto",
-    lang: Annotated[str, typer.Option(help="Languages as Tesseract spells them.")] = "eng",
+    lang: Annotated[
+        str, typer.Option(help="Languages as Tesseract spells them, joined by +: kor+eng.")
+    ] = "eng",
     pages: Annotated[str | None, typer.Option(help="Pages, from 1: 1-4,7,9-")] = None,
     password: Annotated[str | None, typer.Option(help="Opens an encrypted PDF.")] = None,
     overlay: Annotated[
@@ -118,14 +120,23 @@ def evaluate_task(
     split: Annotated[
         str | None, typer.Option(help="NAME of DATA/NAME.txt, with one item a line.")
     ] = None,
-    lang: Annotated[str, typer.Option(help="Languages as Tesseract spells them.")] = "eng",
+    lang: Annotated[
+        str, typer.Option(help="Languages as Tesseract spells them, joined by +: kor+eng.")
+    ] = "eng",
     json: Annotated[Path | None, typer.Option(help="Also write the result as JSON.")] = None,
 ) -> None:
     """Measure reading, layout, tables, or anyone's Markdown and JSON, on your own data.
 
-    Metrics. reading: word_recall, word_precision, detection_recall, detection_precision, cer,
-    wer, ece, seconds_per_page. reading-order: relation_f1. layout: f1.<class>, macro_f1.
-    tables: teds, teds_s. parse: edit_distance, teds, teds_s, order.
+    reading: word_recall, word_precision, detection_recall, detection_precision, cer, wer, ece,
+    seconds_per_page.
+
+    reading-order: relation_f1, from gold words.
+
+    layout: f1.<class> and macro_f1: words of DocBank, regions of PubLayNet.
+
+    tables: teds, teds_s, of NAME.pdf or NAME.png against NAME.html.
+
+    parse: edit_distance, order_distance, teds, teds_s, of NAME.md or NAME.json.
     """
     from vlkit.reading.evaluate import evaluate
 
@@ -155,13 +166,13 @@ def doctor() -> None:
 
     from vlkit.doctor import examine
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"vlkit {__version__}")
     for finding in examine():
         mark = "[green]works[/]  " if finding.works else "[yellow]missing[/]"
-        console.print(f"{mark} {finding.what}: {finding.detail}")
+        console.print(f"{mark} {finding.what}: {escape(finding.detail)}")
         if finding.remedy:
-            console.print(f"        {finding.remedy}")
+            console.print(f"        {escape(finding.remedy)}")
 
 
 @app.callback(invoke_without_command=True)

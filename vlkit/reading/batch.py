@@ -79,7 +79,7 @@ def read_many(
     options = options or ReadOptions()
     page_spans(options.pages or "1-")
     Reader(options)  # what is wrong with the options is wrong for every file: say so once, now
-    names = [str(path) for path in paths]
+    names = list(dict.fromkeys(str(path) for path in paths))
     journal = Journal(output, options) if output else None
     stems = output_names(names)
     todo = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
     Folders that all inputs share are dropped and the others kept; two inputs that differ by
     their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``).
     """
-    paths = {name: Path(name.replace("://", "/")).absolute() for name in inputs}
+    # Not resolved: a link is called what the user calls it. But ".." must not lead out.
+    paths = {name: Path(os.path.abspath(name.replace("://", "/"))) for name in inputs}
     parents = [path.parent.parts for path in paths.values()]
     shared = 0
     for level in zip(*parents, strict=False):
@@ -121,8 +123,14 @@ class Journal:
         return written if all(Path(path).exists() for path in written) else []
 
     def taken(self, name: str, stem: str) -> OutputError | None:
-        """An error where the results' places hold those of another input."""
+        """An error where a result would replace its input, or the result of another input."""
         for path in result_paths(self._output, stem):
+            if path.exists() and Path(name).exists() and path.samefile(name):
+                return OutputError(
+                    "its result would replace the file itself",
+                    remedy="Choose another folder with --output",
+                    file=name,
+                )
             owner = self._owners.get(str(path))
             if owner not in (None, str(Path(name).absolute())) and path.exists():
                 return OutputError(
