@@ -245,3 +245,62 @@ def test_the_data_is_read() -> None:
     data = Path(os.environ["VLKIT_DATA"])
     assert len(read_docbank(data / "docbank")) == 50
     assert sum(len(page.regions) for page in read_publaynet(data / "publaynet")) > 100
+
+
+def test_a_lists_levels_start_anew_in_the_next_column() -> None:
+    left = [text_line("• one of them", 50, 100), text_line("• inside of it", 65, 115)]
+    right = [
+        text_line("• inside again", 325, 40),
+        text_line("• two of them", 310, 55),
+        *paragraph(310, 80),
+    ]
+    texts = paragraph(50, 40)
+    blocks = read_pages([*left, *right, *texts]).pages[0].blocks
+    levels = {block.text: block.level for block in blocks if block.role == "list_item"}
+    assert levels["• one of them"] == levels["• two of them"] == 1
+    assert levels["• inside of it"] == levels["• inside again"] == 2
+
+
+def test_what_starts_below_a_hanging_number_is_no_part_of_the_item() -> None:
+    texts = [("1. a first item of the list that", 50), ("goes on", 62), ("2. a second", 50)]
+    lines = [text_line(text, x, 100 + 13 * row) for row, (text, x) in enumerate(texts)]
+    lines += [text_line("Text after the list that is long enough", 50, 139)]
+    assert [len(block.lines) for block in read_pages(lines).pages[0].blocks] == [2, 1, 1]
+
+
+def test_a_label_and_its_entry_are_one_line() -> None:
+    rows = [("Name:", "Ada Park"), ("Town:", "Busan"), ("Date:", "12 May")]
+    lines = []
+    for row, (label, entry) in enumerate(rows):
+        lines += [text_line(label, 50, 100 + 20 * row), text_line(entry, 120, 100 + 20 * row)]
+    blocks = read_pages(lines).pages[0].blocks
+    assert [block.text for block in blocks] == [f"{label} {entry}" for label, entry in rows]
+
+
+def test_a_paragraph_that_ends_with_a_colon_is_no_label() -> None:
+    left = [*paragraph(50, 100, 4, 6), text_line("in this order:", 50, 152)]
+    right = paragraph(310, 100, 5, 6)
+    document = read_pages([*left, *right])
+    assert [len(block.lines) for block in document.pages[0].blocks] == [5, 5]
+
+
+def test_bars_on_an_axis_are_one_figure_with_their_names() -> None:
+    pixels = np.full((800, 600, 3), 255, np.uint8)
+    pixels[298:300, 80:400] = 0
+    labels = []
+    for index, tall in enumerate((120, 14, 80)):
+        x = 100 + 100 * index
+        pixels[298 - tall : 298, x : x + 60] = (40, 80, 140)
+        labels.append(text_line(f"Q{index + 1}", x + 25, 303, 8))
+    lines = [*paragraph(50, 60), *labels, *paragraph(50, 340)]
+    image = PageImage(1, 600, 800, lambda: pixels)
+    page = analyse(page_of(lines), image)
+    (figure,) = page.figures
+    assert [line.text for line in figure.lines] == ["Q1", "Q2", "Q3"]
+    assert iou(figure.box, (79, 178, 401, 311)) > 0.95
+    assert [len(block.lines) for block in page.blocks] == [4, 4]
+
+
+def test_a_heading_stands_off_the_text_below_it_whatever_its_weight() -> None:
+    lines = [text_line("Short words here", 50, 100), *paragraph(50, 119)]
+    assert [len(block.lines) for block in read_pages(lines).pages[0].blocks] == [1, 4]

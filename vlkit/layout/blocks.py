@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
@@ -36,6 +37,8 @@ LABEL_GAP = 2.5
 """A label stands nearer to its text than this many line heights."""
 INDENT = 0.7
 """Least indent of a first line, in line heights."""
+_LABEL = re.compile(r"(?:\S+ ){0,3}\S+[:：](?: |$)")
+"""Begins an entry of a form: up to four words with a colon."""
 
 
 def build_blocks(lines: Sequence[Line]) -> list[Block]:
@@ -94,8 +97,13 @@ def _next_row(upper: Box, index: int, boxes: Sequence[Box]) -> list[int]:
 def _paragraphs(chain: list[Line], lines: Sequence[Line]) -> list[Block]:
     """Cut a chain of lines where a paragraph ends."""
     groups = [[chain[0]]]
-    for line in chain[1:]:
-        if _goes_on(groups[-1], line, chain, lines):
+    for index, line in enumerate(chain[1:], 1):
+        following = chain[index + 1] if index + 1 < len(chain) else None
+        if (
+            _is_near(groups[-1], line, following, chain)
+            and not _opens(groups[-1], line, chain)
+            and _goes_on(groups[-1], line, lines)
+        ):
             groups[-1].append(line)
         else:
             groups.append([line])
@@ -106,34 +114,64 @@ def block_of(lines: list[Line]) -> Block:
     return Block(lines=lines, box=box_union(line.box for line in lines))
 
 
-def _goes_on(group: list[Line], line: Line, chain: list[Line], lines: Sequence[Line]) -> bool:
-    """Whether ``line`` belongs to the paragraph that the group is so far."""
+def _is_near(group: list[Line], line: Line, following: Line | None, chain: Sequence[Line]) -> bool:
+    """Whether the line stands below the group as lines of one paragraph do."""
     last = group[-1]
     unit = max(line_height(last), line_height(line))
-    pitch = middle(line.box) - middle(last.box)
-    wide = width(last.box) > TEXT_WIDTH * unit
-    if pitch > (DOUBLE if wide else PITCH) * unit or not _looks_alike(last, line):
+    pitch = _distance(last, line)
+    usual = median(_distance(a, b) for a, b in pairwise(chain))
+    double = width(last.box) > TEXT_WIDTH * unit and usual > PITCH * unit
+    if pitch > (DOUBLE if double else PITCH) * unit:
         return False
-    if len(group) > 1 and pitch > LOOSE * _pitch(group):
-        return False
-    if not _aligned(group, line, unit):
-        return False
-    marker = list_marker(line.text)
+    if len(group) > 1:
+        return pitch <= LOOSE * _pitch(group)
+    if following is None or not _looks_alike(line, following):
+        return True
+    # A first line farther from the second than that from the third is a paragraph of its own.
+    return pitch <= LOOSE * max(_distance(line, following), unit)
+
+
+def _opens(group: list[Line], line: Line, chain: Sequence[Line]) -> bool:
+    """Whether the line begins with what begins list items or entries of a form."""
+    marker, first = list_marker(line.text), group[0]
     # A citation such as [7] may begin any line of a paragraph.
-    if marker and (marker[0] != "[" or list_marker(group[0].text)):
+    if marker and (marker[0] != "[" or list_marker(first.text)):
+        return True
+    if _LABEL.match(line.text) and _LABEL.match(first.text):
+        return True
+    # Where items hang, what starts below the bullet is no part of the item.
+    if not list_marker(first.text) or len(first.words) < 2 or line.direction == "rtl":
+        return False
+    unit = line_height(line)
+    bullet, text = first.box[0], first.words[1].box[0]
+    hangs = any(
+        abs(other.box[0] - text) < 0.4 * unit and not list_marker(other.text) for other in chain
+    )
+    return hangs and text - bullet > 0.8 * unit and abs(line.box[0] - bullet) < 0.3 * unit
+
+
+def _goes_on(group: list[Line], line: Line, lines: Sequence[Line]) -> bool:
+    """Whether the line looks like part of the paragraph that the group is so far."""
+    last = group[-1]
+    unit = max(line_height(last), line_height(line))
+    if not _looks_alike(last, line) or not _aligned(group, line, unit):
         return False
     if _in_row(last, lines) and _in_row(line, lines):
         # Rows of a form, unless the lines are long and close enough for a column of text.
         long = width(last.box) > TEXT_WIDTH * unit
-        if not long or pitch > ROW_PITCH * unit:
+        if not long or _distance(last, line) > ROW_PITCH * unit:
             return False
     if _labelled(last, lines) and _labelled(line, lines):
         return False
     return not _new_paragraph(group, line, unit)
 
 
+def _distance(upper: Line, lower: Line) -> float:
+    return middle(lower.box) - middle(upper.box)
+
+
 def _pitch(group: list[Line]) -> float:
-    return median(middle(b.box) - middle(a.box) for a, b in pairwise(group))
+    return median(_distance(a, b) for a, b in pairwise(group))
 
 
 def _looks_alike(a: Line, b: Line) -> bool:

@@ -11,7 +11,7 @@ from vlkit.layout.measure import overlap_x, overlap_y, width
 _FIGURE = r"fig(?:ure|\.)?|abb(?:ildung|\.)?|image|photo|chart|graph|scheme|plate|그림|사진|도표"
 _TABLE = r"tab(?:le|elle|\.)?|表|표"
 _OTHER = r"listing|algorithm|exhibit|example|box"
-_CAPTION = re.compile(
+CAPTION = re.compile(
     rf"(?i:(?P<figure>{_FIGURE})|(?P<table>{_TABLE})|(?:{_OTHER}))\s*"
     r"(?:[A-Z]?\d+(?:[.\-]\d+)*|\b[IVXL]+|\b[A-Z])\s*(?P<end>[.:|)\]–—]|\s|$)"
 )
@@ -22,7 +22,7 @@ REACH = 4.0
 
 def is_caption(block: Block, targets: Sequence[Item], line_height: float) -> bool:
     """Whether the block opens like a caption, and no sentence just happens to begin so."""
-    match = _CAPTION.match(block.text)
+    match = CAPTION.match(block.text)
     if not match:
         return False
     if match["end"].strip() or len(block.lines) == 1:
@@ -34,7 +34,7 @@ def nearest_target(
     caption: Block, targets: Sequence[Item], line_height: float
 ) -> Figure | Table | None:
     """The figure or table right above or below the caption, of the kind that it names."""
-    match = _CAPTION.match(caption.text)
+    match = CAPTION.match(caption.text)
     wanted: type[Figure] | type[Table] | None = None
     if match and (match["figure"] or match["table"]):
         wanted = Figure if match["figure"] else Table

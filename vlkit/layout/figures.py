@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from vlkit.document import Box, Figure, Line, Table, box_union
 from vlkit.images import PageImage
-from vlkit.layout.measure import area, height, overlap_x, overlap_y, shared_area, width
+from vlkit.layout.captions import CAPTION
+from vlkit.layout.measure import (
+    area,
+    height,
+    in_rows,
+    overlap_x,
+    overlap_y,
+    same_row,
+    shared_area,
+    width,
+)
 from vlkit.text_layer import TextContent
 
 LEAST = 3.0
@@ -25,6 +35,12 @@ TEXT_WIDTH = 12.0
 """Lines wider than this many line heights are running text, not labels of a drawing."""
 DENSITY = 0.04
 """Least part of a figure's box that is ink, once rules and text are gone."""
+FILLED = 0.6
+"""Ink of a region that is filled, as the bars of a chart are."""
+LABEL_REACH = 0.8
+"""Labels stand at most this many line heights outside what is drawn."""
+LABEL_WIDTH = 8.0
+"""Labels are narrower than this many line heights."""
 
 
 def find_figures(
@@ -40,10 +56,9 @@ def find_figures(
     """
     if image is None:
         return []
+    boxes = _ink_regions(lines, tables, image, line_height)
     if image.text_layer is not None:
-        boxes = _objects(image.text_layer.content, lines, tables, image, line_height)
-    else:
-        boxes = _ink_regions(lines, tables, image, line_height)
+        boxes = _objects(image.text_layer.content, lines, boxes, line_height)
     page = (0.0, 0.0, image.width, image.height)
     boxes = [_clipped(box, page) for box in boxes]
     boxes = [
@@ -58,40 +73,76 @@ def find_figures(
 
 
 def _objects(
-    content: TextContent,
-    lines: Sequence[Line],
-    tables: Sequence[Table],
-    image: PageImage,
-    line_height: float,
+    content: TextContent, lines: Sequence[Line], regions: Sequence[Box], line_height: float
 ) -> list[Box]:
-    """A PDF's pictures and drawings; drawings that reach over text are looked at as ink."""
+    """A PDF's pictures and drawings, and ink that belongs to neither, such as filled bars.
+
+    Drawings that reach over text show where ink may be looked for, and no more.
+    """
     wide = [line for line in lines if width(line.box) > TEXT_WIDTH * line_height]
-    boxes = list(content.pictures)
-    doubtful: list[Box] = []
-    for box in content.drawings:
-        texts = sum(1 for line in wide if shared_area(line.box, box) > INSIDE * area(line.box))
-        (doubtful if texts >= 3 else boxes).append(box)
-    if doubtful:
-        regions = _ink_regions(lines, tables, image, line_height)
-        boxes += [
-            region
-            for region in regions
-            if any(shared_area(region, box) > INSIDE * area(region) for box in doubtful)
-        ]
-    return boxes
+
+    def holds_text(box: Box) -> bool:
+        return sum(shared_area(line.box, box) > INSIDE * area(line.box) for line in wide) >= 3
+
+    drawings = [box for box in content.drawings if not holds_text(box)]
+    return [*content.pictures, *drawings, *(box for box in regions if not holds_text(box))]
 
 
-def take_lines(figures: Sequence[Figure], lines: Sequence[Line]) -> list[Line]:
-    """Move the lines that stand inside figures into them; returns the others."""
-    left = []
-    for line in lines:
-        for figure in figures:
-            if shared_area(line.box, figure.box) > INSIDE * area(line.box):
-                figure.lines.append(line)
-                break
-        else:
-            left.append(line)
+def take_lines(figures: Sequence[Figure], lines: Sequence[Line], line_height: float) -> list[Line]:
+    """Move the lines that stand inside figures, and labels beside them, into the figures.
+
+    Returns:
+        The others.
+    """
+    left = list(lines)
+    for figure in figures:
+        inside = [line for line in left if _is_inside(line, figure.box)]
+        labels = _labels(figure.box, left, line_height)
+        figure.box = box_union([figure.box, *(line.box for line in labels)])
+        taken = {id(line) for line in (*inside, *labels)}
+        figure.lines += in_rows([line for line in left if id(line) in taken])
+        left = [line for line in left if id(line) not in taken]
     return left
+
+
+def _is_inside(line: Line, box: Box) -> bool:
+    return shared_area(line.box, box) > INSIDE * area(line.box)
+
+
+def _labels(figure: Box, lines: Sequence[Line], line_height: float) -> list[Line]:
+    """What is written along a drawing's edges: the names and figures of axes.
+
+    Small type, or several short pieces in a row or column; nothing that text goes on from.
+    """
+    reach = LABEL_REACH * line_height
+    near = [
+        line
+        for line in lines
+        if width(line.box) < LABEL_WIDTH * line_height
+        and not _is_inside(line, figure)
+        and overlap_x(line.box, figure) > -reach
+        and overlap_y(line.box, figure) > -reach
+        and not CAPTION.match(line.text)
+    ]
+    found = []
+    for line in near:
+        peers = [other for other in near if other is not line and _in_line(line.box, other.box)]
+        others = [other for other in lines if not any(other is label for label in near)]
+        part_of_text = any(
+            overlap_x(line.box, other.box) > 0
+            and overlap_y(line.box, other.box) > -0.6 * line_height
+            for other in others
+            if height(other.box) < 2 * line_height
+        )
+        if len(peers) > 1 or (peers and not part_of_text):
+            found.append(line)
+    return found
+
+
+def _in_line(a: Box, b: Box) -> bool:
+    """Whether two boxes stand in one row, or in one column with an edge in common."""
+    same_edge = min(abs(a[0] - b[0]), abs(a[2] - b[2])) < 0.3 * height(a)
+    return same_row(a, b) or same_edge
 
 
 def _clipped(box: Box, page: Box) -> Box:
@@ -125,7 +176,7 @@ def _is_frame(box: Box, lines: Sequence[Line]) -> bool:
 def _ink_regions(
     lines: Sequence[Line], tables: Sequence[Table], image: PageImage, line_height: float
 ) -> list[Box]:
-    """Connected regions of ink that is neither text nor rules."""
+    """Connected regions of ink that is neither text nor rules; axes join what stands on them."""
     # A line of 12 pixels is enough to tell a picture from white.
     scale = min(image.scale, 12 / line_height)
     grey = cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)
@@ -136,20 +187,67 @@ def _ink_regions(
     ink = (grey < paper - 60).astype(np.uint8)
     _erase(ink, [word.box for line in lines for word in line.words], scale, 0.15 * unit)
     _erase(ink, [table.box for table in tables], scale, 0.5 * unit)
-    ink[_rules(ink, round(RULE * unit)) > 0] = 0
+    rules = _rules(ink, round(RULE * unit))
+    ink[rules > 0] = 0
     reach = max(1, round(unit))
     closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    found = []
-    for index in range(1, count):
-        x, y, w, h = (int(value) for value in stats[index, :4])
-        dense = ink[y : y + h, x : x + w].mean() >= DENSITY
-        at_edge = x <= 1 or y <= 1 or x + w >= size[0] - 1 or y + h >= size[1] - 1
-        # Scanners leave black bars along the edges.
-        bar = at_edge and min(w, h) < 0.06 * min(size)
-        if min(w, h) >= LEAST * unit and dense and not bar:
-            found.append((x / scale, y / scale, (x + w) / scale, (y + h) / scale))
+    regions = [
+        box for box in _components(np.asarray(closed, np.uint8)) if _is_drawn(box, ink, unit)
+    ]
+    wide = [line.box for line in lines if width(line.box) > TEXT_WIDTH * line_height]
+    texts = [_scaled(box, scale) for box in wide]
+    joined = _joined_by_rules(regions, _components(rules), texts, unit)
+    return [_scaled(box, 1 / scale) for box in joined]
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return (box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale)
+
+
+def _components(mask: NDArray[np.uint8]) -> list[Box]:
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    corners = (tuple(map(float, stats[index, :4])) for index in range(1, count))
+    return [(x, y, x + w, y + h) for x, y, w, h in corners]
+
+
+def _is_drawn(box: Box, ink: NDArray[np.uint8], unit: float) -> bool:
+    """Whether a region has the size and the ink of a picture, and is no edge of a scan.
+
+    Filled ones may be small: they are the bars of a chart.
+    """
+    x0, y0, x1, y1 = map(int, box)
+    rows, columns = ink.shape
+    at_edge = x0 <= 1 or y0 <= 1 or x1 >= columns - 1 or y1 >= rows - 1
+    least = min(width(box), height(box))
+    # Scanners leave black bars along the edges.
+    if at_edge and least < 0.06 * min(rows, columns):
+        return False
+    density = ink[y0:y1, x0:x1].mean()
+    return bool(least >= (0.5 if density > FILLED else LEAST) * unit and density >= DENSITY)
+
+
+def _joined_by_rules(
+    regions: Sequence[Box], rules: Sequence[Box], texts: Sequence[Box], unit: float
+) -> list[Box]:
+    """Regions on the same rules, such as bars on an axis, as one with these rules.
+
+    A frame or rule that reaches around or past running text joins nothing.
+    """
+    found = list(regions)
+    for rule in rules:
+        touching = [box for box in found if _touch(box, rule, 0.2 * unit)]
+        together = box_union([rule, *touching])
+        if touching and not any(_holds(together, text) for text in texts):
+            found = [box for box in found if box not in touching] + [together]
     return found
+
+
+def _touch(a: Box, b: Box, reach: float) -> bool:
+    return min(overlap_x(a, b), overlap_y(a, b)) > -reach
+
+
+def _holds(box: Box, text: Box) -> bool:
+    return shared_area(text, box) > INSIDE * area(text)
 
 
 def _erase(ink: NDArray[np.uint8], boxes: Sequence[Box], scale: float, margin: float) -> None:

@@ -8,6 +8,7 @@ style, or from its rank.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def _is_heading(block: Block, page: Page, body: float) -> bool:
     text = block.text.strip()
     if block.role == "list_item" and not (block.marker or "")[:1].isalnum():
         return False
-    letters = sum(char.isalpha() for char in text)
+    # A syllable or ideograph says as much as two letters.
+    letters = sum(1 + unicodedata.category(char).endswith("o") for char in text if char.isalpha())
     if len(block.lines) > 3 or len(text) > LONGEST or letters < max(3, 0.4 * len(text)):
         return False
     if _has_neighbour(block, page) or text.endswith((",", ";", "-")):

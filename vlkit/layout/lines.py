@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from vlkit.document import Box, Line, Word, box_union
 from vlkit.layout.lists import is_marker
-from vlkit.layout.measure import height, line_height, middle, overlap_x, overlap_y, width
+from vlkit.layout.measure import height, line_height, middle, overlap_x, overlap_y, same_row, width
 
 WIDE_GAP = 2.0
 """White space of this many line heights always ends a line."""
@@ -21,6 +21,10 @@ SMALL = 2.5
 """Pieces narrower than this many line heights may be indices or exponents."""
 MARKER_GAP = 4.0
 """A bullet or number may stand this far before its text."""
+LABEL_GAP = 8.0
+"""A form's label may stand this far before its entry."""
+LABEL_WIDTH = 12.0
+"""A label is at most this wide."""
 
 
 def tidy_lines(lines: Sequence[Line]) -> list[Line]:
@@ -28,7 +32,7 @@ def tidy_lines(lines: Sequence[Line]) -> list[Line]:
     filled = [_without_blanks(line) for line in lines]
     boxes = [word.box for line in filled for word in line.words]
     pieces = [piece for line in filled if line.words for piece in _split(line, boxes)]
-    return _joined(_absorbed(pieces), boxes)
+    return _labelled(_joined(_absorbed(pieces), boxes))
 
 
 def line_of(words: list[Word], like: Line) -> Line:
@@ -151,3 +155,45 @@ def _belong(left: Line, right: Line, boxes: Sequence[Box]) -> bool:
 
 def _smaller(a: Line, b: Line) -> Line:
     return a if height(a.box) < height(b.box) else b
+
+
+def _labelled(lines: list[Line]) -> list[Line]:
+    """Put a form's entry into the line of its label, which ends with a colon."""
+    done = list(lines)
+    for label in lines:
+        if label.direction == "rtl" or not _is_label(label, lines):
+            continue
+        entry = _entry_of(label, done)
+        if entry is not None:
+            joined = line_of([*label.words, *entry.words], label)
+            done = [joined if line is label else line for line in done if line is not entry]
+    return done
+
+
+def _is_label(line: Line, lines: Sequence[Line]) -> bool:
+    """Whether a short line ends with a colon, and is not the end of a paragraph."""
+    unit = line_height(line)
+    if not line.text.endswith((":", "：")) or width(line.box) > LABEL_WIDTH * unit:
+        return False
+    return not any(
+        width(other.box) > 1.5 * width(line.box)
+        and abs(other.box[0] - line.box[0]) < 2.5 * unit
+        and 0 < middle(line.box) - middle(other.box) < 1.8 * unit
+        and ":" not in other.text
+        for other in lines
+    )
+
+
+def _entry_of(label: Line, lines: Sequence[Line]) -> Line | None:
+    """What stands next in the label's row, unless it has a label of its own."""
+    right = [
+        line
+        for line in lines
+        if same_row(label.box, line.box) and line.box[0] > label.box[2] - 0.3 * line_height(label)
+    ]
+    if not right:
+        return None
+    entry = min(right, key=lambda line: line.box[0])
+    near = entry.box[0] - label.box[2] < LABEL_GAP * line_height(label)
+    alike = 0.6 < line_height(entry) / line_height(label) < 1.67
+    return entry if near and alike and ":" not in entry.text.split(" ")[0] else None

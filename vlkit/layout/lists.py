@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from vlkit.document import Block
+from vlkit.document import Block, Box
+from vlkit.layout.measure import overlap_x
 
 _UNSURE = "–—*·o-+"
 """These also begin other lines: they need a second item."""
@@ -62,18 +63,51 @@ def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
     """
     markers = [list_marker(block.text) if block.role == "paragraph" else None for block in blocks]
     numbers = [marker for marker in markers if marker and not _is_bullet(marker)]
-    indents: list[float] = []
+    levels = _Levels(_STEP * line_height)
     for block, marker in zip(blocks, markers, strict=True):
         if marker and (_is_sure(marker) or _has_sibling(marker, markers, numbers)):
             block.role, block.marker = "list_item", marker
-            start = _start(block)
-            while indents and start < indents[-1] - _STEP * line_height:
-                indents.pop()
-            if not indents or start > indents[-1] + _STEP * line_height:
-                indents.append(start)
-            block.level = len(indents)
-        elif indents and _start(block) < indents[0] + _STEP * line_height:
-            indents = []
+            block.level = levels.of_item(block, marker)
+        else:
+            levels.pass_by(block)
+
+
+class _Levels:
+    """Counts the levels of a list's items by their indents."""
+
+    def __init__(self, step: float) -> None:
+        self.step = step
+        self.indents: list[float] = []
+        """Where the items of each open level start."""
+        self.shapes: dict[str, int] = {}
+        """Level of the items that carry a marker like this."""
+        self.last: Box | None = None
+
+    def of_item(self, block: Block, marker: str) -> int:
+        start, shape = _start(block), _shape(marker)
+        if self.last is not None and _elsewhere(self.last, block.box):
+            # The list goes on at the top of another column: there its indents start anew.
+            level = self.shapes.get(shape, 1)
+            shift = start - self.indents[min(level, len(self.indents)) - 1] if self.indents else 0.0
+            self.indents = [indent + shift for indent in self.indents]
+        while self.indents and start < self.indents[-1] - self.step:
+            self.indents.pop()
+        if not self.indents or start > self.indents[-1] + self.step:
+            self.indents.append(start)
+        self.last, self.shapes[shape] = block.box, len(self.indents)
+        return len(self.indents)
+
+    def pass_by(self, block: Block) -> None:
+        """Text that is not indented as far as an item's own ends the list."""
+        if self.last is None:
+            return
+        if _elsewhere(self.last, block.box) or _start(block) < self.indents[0] + self.step:
+            self.indents, self.shapes, self.last = [], {}, None
+
+
+def _elsewhere(above: Box, box: Box) -> bool:
+    """Whether a box that is read next stands in another column."""
+    return box[1] < above[1] or overlap_x(above, box) <= 0
 
 
 def _is_sure(marker: str) -> bool:
@@ -90,6 +124,10 @@ def _has_sibling(marker: str, markers: Sequence[str | None], numbers: Sequence[s
         return markers.count(marker) > 1
     value, shape = _count(marker)
     return any((value - 1, shape) == _count(m) or (value + 1, shape) == _count(m) for m in numbers)
+
+
+def _shape(marker: str) -> str:
+    return marker if _is_bullet(marker) else _count(marker)[1]
 
 
 def _count(marker: str) -> tuple[int, str]:

@@ -44,6 +44,17 @@ def same_row(a: Box, b: Box) -> bool:
     return overlap_y(a, b) > 0.5 * min(height(a), height(b))
 
 
+def in_rows(lines: Iterable[Line]) -> list[Line]:
+    """Lines row by row from top to bottom, each row from left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: middle(line.box)):
+        if rows and same_row(rows[-1][0].box, line.box):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: line.box[0])]
+
+
 def line_height(line: Line) -> float:
     """Height of the line's taller words: neither of ``no`` and ``are``, nor of one tall bracket."""
     if not line.words:

@@ -42,7 +42,7 @@ class Layout:
         lines = [line for block in page.blocks for line in block.lines if line.words]
         unit = usual_height(lines)
         figures = find_figures(lines, page.tables, image, unit)
-        blocks = build_blocks(tidy_lines(take_lines(figures, lines)))
+        blocks = build_blocks(tidy_lines(take_lines(figures, lines, unit)))
         page.items = [*blocks, *page.tables, *page.figures, *figures]
         mark_page(page, body_size([page]))
         for block in blocks:
