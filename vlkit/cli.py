@@ -13,7 +13,7 @@ from vlkit import __version__
 from vlkit.errors import OutputError, UnknownName, VlkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from vlkit.document import Document
     from vlkit.reading.batch import Result
@@ -100,10 +100,14 @@ def read(
             on_pages=progress.expect,
             on_page=progress.advance,
         )
-        for result in results:
-            progress.report(result)
-            if result.document and not target:
-                _print(result.document, formats[0])
+        if target:
+            for result in results:
+                progress.report(result)
+        else:
+            for result in _in_order(results, inputs):
+                progress.report(result)
+                if result.document:
+                    _print(result.document, formats[0])
     raise typer.Exit(progress.exit_code)
 
 
@@ -198,6 +202,18 @@ def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> No
             "several formats, a PDF or an overlay can't be printed",
             remedy="Name a folder for them with --output",
         )
+
+
+def _in_order(results: Iterable[Result], inputs: list[str]) -> Iterator[Result]:
+    """The results in the order of the inputs, each as soon as those before it are there."""
+    early: dict[str, Result] = {}
+    waiting = iter(dict.fromkeys(inputs))
+    awaited = next(waiting, None)
+    for result in results:
+        early[result.path] = result
+        while awaited in early:
+            yield early.pop(awaited)
+            awaited = next(waiting, None)
 
 
 def _sample() -> str:

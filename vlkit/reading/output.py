@@ -40,7 +40,7 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
     their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``).
     """
     # Not resolved: a link is called what the user calls it. But ".." must not lead out.
-    paths = {name: Path(os.path.abspath(name.replace("://", "/"))) for name in inputs}
+    paths = {n: Path(os.path.abspath(n.replace("://", "/"))) for n in inputs}  # noqa: PTH100
     parents = [path.parent.parts for path in paths.values()]
     shared = 0
     for level in zip(*parents, strict=False):
