@@ -92,12 +92,12 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         journal(tmp_path / "out")
 
 
-def test_a_result_does_not_replace_its_own_input(tmp_path: Path) -> None:
+def test_a_result_replaces_no_file_of_the_user(tmp_path: Path) -> None:
     source = tmp_path / "scan.pdf"
     source.write_bytes(b"document")
     error = journal(tmp_path, formats=("pdf",)).taken(str(source), "scan")
     assert isinstance(error, OutputError)
-    assert "replace the file itself" in str(error)
+    assert "a file that vlkit did not write" in str(error)
     assert journal(tmp_path, formats=("md",)).taken(str(source), "scan") is None
 
 
@@ -105,3 +105,15 @@ def test_inputs_beside_and_above_stay_in_the_output_folder() -> None:
     for name in output_names(["/in/a/../x.pdf", "/in/y.png", "/other/deep/z.png"]).values():
         assert ".." not in Path(name).parts
         assert not Path(name).is_absolute()
+
+
+def test_a_run_killed_between_writing_and_noting_may_write_again(tmp_path: Path) -> None:
+    source = tmp_path / "in" / "scan.png"
+    source.parent.mkdir()
+    source.write_bytes(b"picture")
+    out = journal(tmp_path / "out")
+    out.begin(str(source), "scan")
+    (tmp_path / "out" / "scan.md").write_text("written, but not noted")
+    again = journal(tmp_path / "out")
+    assert again.done(str(source)) == []
+    assert again.taken(str(source), "scan") is None

@@ -92,6 +92,11 @@ def read(
     target = Output(output, formats, overlay) if output else None
     with _Progress() as progress:
         inputs = progress.keep_usable(expand(paths or [_sample()], allow_remote=allow_remote))
+        if len(inputs) > 1 and not target and formats != ["md"]:
+            raise OutputError(
+                "several documents can only be printed as Markdown",
+                remedy="Name a folder for them with --output",
+            )
         results = read_many(
             inputs,
             options=options,
@@ -107,7 +112,7 @@ def read(
             for result in _in_order(results, inputs):
                 progress.report(result)
                 if result.document:
-                    _print(result.document, formats[0])
+                    _print(result.document, formats[0], result.path if len(inputs) > 1 else "")
     raise typer.Exit(progress.exit_code)
 
 
@@ -223,7 +228,10 @@ def _sample() -> str:
     return str(SAMPLE_PDF)
 
 
-def _print(document: Document, form: str) -> None:
+def _print(document: Document, form: str, name: str) -> None:
+    """Print a document; of several, each under its name in a Markdown comment."""
+    if name:
+        typer.echo(f"<!-- {name.replace('--', '- -')} -->\n")
     content = document.export(form)
     # CSV gives a text for every table and PAGE one for every page: a blank line between them.
     parts = content if isinstance(content, list) else [content]
@@ -302,6 +310,8 @@ class _Progress:
             self.console.print(f"[red]error[/]: {escape(text)}")
         self.failed += bool(failed)
         self.done += not result.document or len(failed) < len(result.document.pages)
-        state = "done before" if result.skipped else "→"
+        state = "done before:" if result.skipped else "→"
         if result.written:
-            self.console.print(escape(f"{result.path} {state} {', '.join(result.written)}"))
+            more = f" and {len(result.written) - 3} more" if len(result.written) > 3 else ""
+            text = f"{result.path} {state} {', '.join(result.written[:3])}{more}"
+            self.console.print(escape(text))

@@ -79,7 +79,7 @@ def read_many(
     options = options or ReadOptions()
     page_spans(options.pages or "1-")
     Reader(options)  # what is wrong with the options is wrong for every file: say so once, now
-    names = list(dict.fromkeys(str(path) for path in paths))
+    names = list({os.path.abspath(path): str(path) for path in paths}.values())  # noqa: PTH100
     journal = Journal(output, options) if output else None
     stems = output_names(names)
     todo = []
@@ -90,6 +90,8 @@ def read_many(
             yield Result(name, error=error)
         else:
             todo.append(name)
+            if journal:
+                journal.begin(name, stems[name])
     workers = min(workers or os.cpu_count() or 1, max(1, len(todo) * PAGES_PER_TASK))
     batch = _Batch(options, output, stems, on_pages, on_page)
     for result in batch.run(todo, workers):

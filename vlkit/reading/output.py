@@ -39,8 +39,7 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
     Folders that all inputs share are dropped and the others kept; two inputs that differ by
     their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``).
     """
-    # Not resolved: a link is called what the user calls it. But ".." must not lead out.
-    paths = {n: Path(os.path.abspath(n.replace("://", "/"))) for n in inputs}  # noqa: PTH100
+    paths = {name: Path(_absolute(name.replace("://", "/"))) for name in inputs}
     parents = [path.parent.parts for path in paths.values()]
     shared = 0
     for level in zip(*parents, strict=False):
@@ -53,6 +52,11 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
         name: str(path) if stems[str(path.with_suffix(""))] > 1 else str(path.with_suffix(""))
         for name, path in short.items()
     }
+
+
+def _absolute(name: str) -> str:
+    """Without ``..``, which must not lead out of a folder; a link keeps its own name."""
+    return os.path.abspath(name)  # noqa: PTH100 Path.resolve would follow links
 
 
 def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
@@ -115,7 +119,7 @@ class Journal:
 
     def done(self, name: str) -> list[str]:
         """The files that an earlier run wrote for this input; none if it is to be read."""
-        entry = self._lines.get(str(Path(name).absolute()))
+        entry = self._lines.get(_absolute(name))
         if not entry or entry["state"] != self._state(name):
             return []
         written = entry["written"]
@@ -123,30 +127,30 @@ class Journal:
         return written if all(Path(path).exists() for path in written) else []
 
     def taken(self, name: str, stem: str) -> OutputError | None:
-        """An error where a result would replace its input, or the result of another input."""
+        """An error where a result would replace a file that is not an earlier one of its own."""
         for path in result_paths(self._output, stem):
-            if path.exists() and Path(name).exists() and path.samefile(name):
-                return OutputError(
-                    "its result would replace the file itself",
-                    remedy="Choose another folder with --output",
-                    file=name,
-                )
             owner = self._owners.get(str(path))
-            if owner not in (None, str(Path(name).absolute())) and path.exists():
-                return OutputError(
-                    f"its results would replace those of {owner}",
-                    remedy="Choose another folder with --output",
-                    file=name,
-                )
+            if not path.exists() or owner == _absolute(name):
+                continue
+            what = f"the result of {owner}" if owner else "a file that vlkit did not write"
+            return OutputError(
+                f"its result {path} would replace {what}",
+                remedy="Choose another folder with --output",
+                file=name,
+            )
         return None
+
+    def begin(self, name: str, stem: str) -> None:
+        """Claim the places of an input's results, before any of them is written."""
+        places = [str(path) for path in result_paths(self._output, stem)]
+        self._append({"input": _absolute(name), "state": "begun", "written": places})
 
     def add(self, name: str, written: Sequence[str]) -> None:
         """Note that an input is done."""
-        entry = {
-            "input": str(Path(name).absolute()),
-            "state": self._state(name),
-            "written": list(written),
-        }
+        state = self._state(name)
+        self._append({"input": _absolute(name), "state": state, "written": list(written)})
+
+    def _append(self, entry: dict[str, object]) -> None:
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 # The line break stands first, so that a line cut short by a crash ends here.
