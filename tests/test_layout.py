@@ -23,6 +23,7 @@ from vlkit.evaluation.layout import (
     read_publaynet,
 )
 from vlkit.images import PageImage
+from vlkit.layout.blocks import build_blocks
 from vlkit.layout.captions import is_caption
 from vlkit.layout.finish import finish
 from vlkit.layout.headings import section_depth
@@ -304,3 +305,17 @@ def test_bars_on_an_axis_are_one_figure_with_their_names() -> None:
 def test_a_heading_stands_off_the_text_below_it_whatever_its_weight() -> None:
     lines = [text_line("Short words here", 50, 100), *paragraph(50, 119)]
     assert [len(block.lines) for block in read_pages(lines).pages[0].blocks] == [1, 4]
+
+
+def test_narrow_columns_side_by_side_keep_their_paragraphs() -> None:
+    texts = ["we have come to", "see the other one", "of them as it was", "then, and now"]
+    lines = []
+    for x in (50, 160, 270):
+        lines += [text_line(text, x, 100 + 13 * row) for row, text in enumerate(texts)]
+    assert [len(block.lines) for block in build_blocks(lines)] == [4, 4, 4]
+
+
+def test_a_low_dash_belongs_to_its_item() -> None:
+    dash = Word(text="–", box=(50, 105, 55, 106))
+    lines = [Line(words=[dash], box=dash.box), text_line("an item of it", 66, 100)]
+    assert [line.text for line in tidy_lines(lines)] == ["– an item of it"]

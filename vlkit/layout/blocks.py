@@ -33,6 +33,8 @@ ROW_PITCH = 2.0
 TEXT_WIDTH = 14.0
 """Lines that both have neighbours in their row belong to one paragraph only if they are this near
 to each other and the upper one is this wide."""
+WORDS = 3
+"""A line of a narrow column of text has at least this many words."""
 LABEL_GAP = 2.5
 """A label stands nearer to its text than this many line heights."""
 INDENT = 0.7
@@ -102,7 +104,7 @@ def _paragraphs(chain: list[Line], lines: Sequence[Line]) -> list[Block]:
         if (
             _is_near(groups[-1], line, following, chain)
             and not _opens(groups[-1], line, chain)
-            and _goes_on(groups[-1], line, lines)
+            and _goes_on(groups[-1], line, chain, lines)
         ):
             groups[-1].append(line)
         else:
@@ -150,20 +152,31 @@ def _opens(group: list[Line], line: Line, chain: Sequence[Line]) -> bool:
     return hangs and text - bullet > 0.8 * unit and abs(line.box[0] - bullet) < 0.3 * unit
 
 
-def _goes_on(group: list[Line], line: Line, lines: Sequence[Line]) -> bool:
+def _goes_on(group: list[Line], line: Line, chain: Sequence[Line], lines: Sequence[Line]) -> bool:
     """Whether the line looks like part of the paragraph that the group is so far."""
     last = group[-1]
     unit = max(line_height(last), line_height(line))
     if not _looks_alike(last, line) or not _aligned(group, line, unit):
         return False
     if _in_row(last, lines) and _in_row(line, lines):
-        # Rows of a form, unless the lines are long and close enough for a column of text.
+        # Rows of a form, unless the lines are close and broken as in a column of text.
         long = width(last.box) > TEXT_WIDTH * unit
-        if not long or _distance(last, line) > ROW_PITCH * unit:
+        text = long or (len(last.words) >= WORDS and _is_full(last, line, chain))
+        if not text or _distance(last, line) > ROW_PITCH * unit:
             return False
     if _labelled(last, lines) and _labelled(line, lines):
         return False
     return not _new_paragraph(group, line, unit)
+
+
+def _is_full(last: Line, line: Line, chain: Sequence[Line]) -> bool:
+    """Whether the line's first word had no room left in the line above it."""
+    if line.direction == "rtl":
+        left = min(other.box[0] for other in chain)
+        return last.box[0] - width(line.words[0].box) - 0.2 * line_height(line) < left
+    right = max(other.box[2] for other in chain)
+    word = line.words[0].box
+    return last.box[2] + width(word) + 0.2 * line_height(line) > right
 
 
 def _distance(upper: Line, lower: Line) -> float:

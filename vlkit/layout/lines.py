@@ -143,7 +143,9 @@ def _belong(left: Line, right: Line, boxes: Sequence[Box]) -> bool:
     gap, unit = b[0] - a[2], min(line_height(left), line_height(right))
     marker = len(left.words) == 1 and is_marker(left.words[0].text)
     if marker and left.direction == "ltr":
-        return -0.3 * unit < gap < MARKER_GAP * unit and large < 2.5 * small
+        # A dash or bullet is much lower than its line.
+        unit = line_height(right)
+        return -0.3 * unit < gap < MARKER_GAP * unit and height(a) < 2.5 * height(b)
     if height(a) < 0.8 * height(b) or height(b) < 0.8 * height(a):
         superscript = min(a, b, key=height)[3] < max(a, b, key=height)[3] - 0.15 * large
         if superscript and -0.3 * unit < gap < 0.6 * unit and len(_smaller(left, right).words) == 1:
