@@ -14,10 +14,6 @@ from vlkit.data.pages import PageBreak, Paragraph, Style, Title, typeset
 from vlkit.document import Document
 from vlkit.errors import DamagedInput, InputError, OutputError, UnknownName
 from vlkit.reading.batch import read_many
-from vlkit.reading.output import Output
-from vlkit.reading.read import ReadOptions
-
-TEXT = ReadOptions(engine="pdf-text")
 
 
 def pdf(name: str, pages: int = 1) -> bytes:
@@ -45,7 +41,7 @@ def test_every_page_of_every_file_comes_back_in_order(files: list[Path]) -> None
         Path(result.path).name: result
         for result in read_many(
             files,
-            options=TEXT,
+            engine="pdf-text",
             workers=2,
             on_pages=expected.__setitem__,
             on_page=seen.append,
@@ -63,13 +59,13 @@ def test_every_page_of_every_file_comes_back_in_order(files: list[Path]) -> None
 
 
 def test_side_by_side_gives_what_one_by_one_gives(files: list[Path]) -> None:
-    for result in read_many([files[0], files[2]], options=TEXT, workers=2):
+    for result in read_many([files[0], files[2]], engine="pdf-text", workers=2):
         assert result.document == vlkit.read(result.path, engine="pdf-text")
 
 
 def test_pages_and_page_ranges(files: list[Path]) -> None:
-    options = ReadOptions(engine="pdf-text", pages="2-3,9-")
-    results = {Path(r.path).name: r for r in read_many(files, options=options)}
+    found = read_many(files, engine="pdf-text", pages="2-3,9-")
+    results = {Path(r.path).name: r for r in found}
     long = results["long.pdf"].document
     assert long is not None
     assert [page.number for page in long.pages] == [2, 3, 9]
@@ -78,7 +74,16 @@ def test_pages_and_page_ranges(files: list[Path]) -> None:
 
 def test_what_is_wrong_with_the_options_is_said_once_and_at_once(files: list[Path]) -> None:
     with pytest.raises(UnknownName, match="engine 'pdf-test'"):
-        next(read_many(files, options=ReadOptions(engine="pdf-test")))
+        read_many(files, engine="pdf-test")
+    with pytest.raises(InputError, match="runs backwards"):
+        read_many(files, pages="3-1")
+
+
+def test_a_folder_and_a_file_twice_are_read_once(files: list[Path]) -> None:
+    folder = files[0].parent
+    paths = [str(files[2]), f"{folder}/./short.pdf", files[2]]
+    assert len(list(read_many(paths, engine="pdf-text"))) == 1
+    assert len(list(read_many(folder, engine="pdf-text", pages="1"))) == 3
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -101,7 +106,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole = {path: path.read_bytes() for path in out.glob("*.md")}
     assert all(b"Plain words." in content for content in whole.values())
 
-    results = list(read_many(sorted(folder.iterdir()), options=TEXT, output=Output(out)))
+    results = list(read_many(sorted(folder.iterdir()), engine="pdf-text", output=out))
     assert len(results) == 12
     assert all(result.complete for result in results)
     assert sum(result.skipped for result in results) >= 1
@@ -115,15 +120,13 @@ def test_a_full_disk_costs_the_file_that_did_not_fit(files: list[Path], tmp_path
 import resource, signal
 from pathlib import Path
 from vlkit.reading.batch import read_many
-from vlkit.reading.output import Output
-from vlkit.reading.read import ReadOptions
 
 if __name__ == "__main__":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-    output = Output(Path({str(tmp_path / "out")!r}), ("json",))
-    for result in read_many({[str(files[0]), str(files[2])]!r}, options=ReadOptions("pdf-text"),
-                            output=output, workers=1):
+    paths = {[str(files[0]), str(files[2])]!r}
+    for result in read_many(paths, engine="pdf-text", output={str(tmp_path / "out")!r},
+                            formats=["json"], workers=1):
         print(Path(result.path).name, type(result.error).__name__)
 """
     script = tmp_path / "run.py"

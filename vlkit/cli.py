@@ -80,32 +80,32 @@ def read(
     Exit code 0: everything was read; 3: some files or pages were not; 1: nothing was.
     """
     from vlkit.reading.batch import read_many
-    from vlkit.reading.output import Output
-    from vlkit.reading.read import ReadOptions
     from vlkit.sources import expand
 
     formats = [form.strip() for form in to.split(",") if form.strip()]
     _check_formats(formats, output, overlay)
-    options = ReadOptions(
-        engine=engine, lang=lang, pages=pages, password=password, allow_remote=allow_remote
-    )
-    target = Output(output, formats, overlay) if output else None
     with _Progress() as progress:
         inputs = progress.keep_usable(expand(paths or [_sample()], allow_remote=allow_remote))
-        if len(inputs) > 1 and not target and formats != ["md"]:
+        if len(inputs) > 1 and not output and formats != ["md"]:
             raise OutputError(
                 "several documents can only be printed as Markdown",
                 remedy="Name a folder for them with --output",
             )
         results = read_many(
             inputs,
-            options=options,
-            output=target,
+            engine=engine,
+            lang=lang,
+            pages=pages,
+            password=password,
+            allow_remote=allow_remote,
+            output=output,
+            formats=formats,
+            overlay=overlay,
             workers=workers,
             on_pages=progress.expect,
             on_page=progress.advance,
         )
-        if target:
+        if output:
             for result in results:
                 progress.report(result)
         else:

@@ -31,7 +31,7 @@ class VlkitError(Exception):
         where = ", ".join(
             part for part in (self.file, f"page {self.page}" if self.page else None) if part
         )
-        what = f"{self.problem}." + (f" {self.remedy}." if self.remedy else "")
+        what = " ".join(_sentence(part) for part in (self.problem, self.remedy) if part)
         return f"{where}: {what}" if where else what
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -45,6 +45,10 @@ class VlkitError(Exception):
         if self.page is None:
             self.page = page
         return self
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", "!")) else f"{text}."
 
 
 def _rebuild(

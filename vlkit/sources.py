@@ -7,7 +7,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, runtime_checkable
 from urllib.parse import unquote
@@ -311,8 +311,8 @@ def _open_path(path: Path, password: str | None, limits: Limits) -> Pages:
 
 def _read_all(file: BinaryFile, limits: Limits) -> bytes:
     try:
-        if isinstance(file, io.IOBase) and file.seekable():
-            file.seek(0)
+        with suppress(AttributeError, OSError):  # a stream is read from where it stands
+            file.seek(0)  # type: ignore[attr-defined]
         pieces: list[bytes] = []
         size = 0
         while piece := file.read(1 << 20):
@@ -346,8 +346,8 @@ def _names(source: Readable) -> tuple[str, str | None]:
             return path.name.rpartition("@")[2], source
         case str() | os.PathLike():
             return Path(source).name, str(source)
-        case io.BufferedReader() if isinstance(source.name, str):
-            return Path(source.name).name, source.name
+        case io.BufferedReader(raw=io.FileIO(name=str() as path)):
+            return Path(path).name, path
         case ImageFile.ImageFile() if isinstance(source.filename, str) and source.filename:
             return Path(source.filename).name, source.filename
     return "", None

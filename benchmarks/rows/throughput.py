@@ -22,7 +22,6 @@ from PIL import Image
 from benchmarks.table import Row
 from vlkit.data.random_pages import random_document
 from vlkit.reading.batch import read_many
-from vlkit.reading.read import ReadOptions
 
 WORKERS = min(2, os.cpu_count() or 1)
 _raw: Callable[..., Any]
@@ -56,10 +55,9 @@ def raw_seconds(paths: list[str]) -> float:
 def our_seconds(paths: list[str], engine: str, workers: int) -> float:
     """From the first page's end, so that loading is outside the clock here too."""
     finished: list[float] = []
-    options = ReadOptions(engine=engine)
     for result in read_many(
         paths,
-        options=options,
+        engine=engine,
         workers=workers,
         on_page=lambda _: finished.append(time.perf_counter()),
     ):

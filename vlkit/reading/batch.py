@@ -18,7 +18,7 @@ from vlkit.reading.output import Journal, Output, output_names, write_outputs
 from vlkit.reading.pipeline import failed_page
 from vlkit.reading.pool import Pool, Task
 from vlkit.reading.read import Reader, ReadOptions
-from vlkit.sources import Source, open_source, page_spans
+from vlkit.sources import Source, expand, open_source, page_spans
 
 PAGES_PER_TASK = 4
 """Few enough to share one file's pages among processes, enough to open it seldom."""
@@ -54,47 +54,79 @@ class Result:
 
 
 def read_many(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
-    options: ReadOptions | None = None,
-    output: Output | None = None,
+    engine: str = "auto",
+    lang: str = "eng",
+    pages: str | None = None,
+    password: str | None = None,
+    allow_remote: bool = False,
+    output: str | Path | None = None,
+    formats: Sequence[str] = ("md",),
+    overlay: bool = False,
     workers: int | None = None,
     on_pages: Callable[[str, int], None] | None = None,
     on_page: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
-    """Read files, pages of all of them side by side; results come as they are done.
+    """Read files in worker processes, pages of all of them side by side.
+
+    A script that calls it needs ``if __name__ == "__main__":``, as workers import the script.
 
     Args:
-        paths: Files; for folders and globs see ``vlkit.sources.expand``.
-        options: How to read.
-        output: Where to write; None writes nothing.
-        workers: Processes; None takes one for each core, 1 reads in this process.
+        paths: Files, folders and patterns.
+        engine, lang, pages, password, allow_remote: As ``vlkit.read`` takes them.
+        output: Folder for the results. It keeps a journal of what is done, so that a run that
+            was stopped goes on where it stopped. None writes nothing.
+        formats: What to write: ``md``, ``json``, ``hocr``, …
+        overlay: Whether to draw what was found over each page, as PNG.
+        workers: Processes; None takes one for each core.
         on_pages: Called with a path and its number of pages, once that is known.
         on_page: Called with a path for every page that is done.
 
+    Returns:
+        A result for every file as it is done, in any order. What is wrong with a file stands in
+        its result; the others go on.
+
     Raises:
-        UnknownName, MissingDependency: The options name what does not exist here.
-        OutputError: The output folder can't be written.
+        UnknownName, MissingDependency, InputError: An argument names what does not exist here.
+        OutputError: The output folder can't be used.
     """
-    options = options or ReadOptions()
+    options = ReadOptions(
+        engine=engine, lang=lang, pages=pages, password=password, allow_remote=allow_remote
+    )
     page_spans(options.pages or "1-")
-    Reader(options)  # what is wrong with the options is wrong for every file: say so once, now
-    names = list({os.path.abspath(path): str(path) for path in paths}.values())  # noqa: PTH100
-    journal = Journal(output, options) if output else None
-    stems = output_names(names)
+    Reader(options)  # what is wrong with the options is wrong for every file: say so now
+    target = Output(Path(output), formats, overlay) if output is not None else None
+    journal = Journal(target, options) if target else None
+    named = [paths] if isinstance(paths, str | Path) else paths
+    found = list(expand(named, allow_remote=allow_remote))
+    return _read_many(found, options, journal, _Batch(options, target, on_pages, on_page), workers)
+
+
+def _read_many(
+    found: list[str | VlkitError],
+    options: ReadOptions,
+    journal: Journal | None,
+    batch: _Batch,
+    workers: int | None,
+) -> Iterator[Result]:
+    names = [item for item in found if isinstance(item, str)]
+    names = list({os.path.abspath(name): name for name in names}.values())  # noqa: PTH100
+    for item in found:
+        if isinstance(item, VlkitError):
+            yield Result(item.file or "", error=item)
+    batch.stems = output_names(names)
     todo = []
     for name in names:
         if journal and (written := journal.done(name)):
             yield Result(name, written=written, skipped=True)
-        elif journal and (error := journal.taken(name, stems[name])):
+        elif journal and (error := journal.taken(name, batch.stems[name])):
             yield Result(name, error=error)
         else:
             todo.append(name)
             if journal:
-                journal.begin(name, stems[name])
-    workers = min(workers or os.cpu_count() or 1, max(1, len(todo) * PAGES_PER_TASK))
-    batch = _Batch(options, output, stems, on_pages, on_page)
-    for result in batch.run(todo, workers):
+                journal.begin(name, batch.stems[name])
+    for result in batch.run(todo, workers or os.cpu_count() or 1):
         if journal and result.document and result.complete:
             journal.add(result.path, result.written)
         yield result
@@ -107,11 +139,11 @@ class _Batch:
         self,
         options: ReadOptions,
         output: Output | None,
-        stems: dict[str, str],
         on_pages: Callable[[str, int], None] | None,
         on_page: Callable[[str], None] | None,
     ) -> None:
-        self.options, self.output, self.stems = options, output, stems
+        self.options, self.output = options, output
+        self.stems: dict[str, str] = {}
         self.on_pages, self.on_page = on_pages, on_page
         self.alone = False
         self.pages: dict[str, list[Page]] = {}

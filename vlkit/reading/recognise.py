@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 from vlkit.document import Block, Page
-from vlkit.errors import MissingDependency
+from vlkit.errors import InputError, MissingDependency
 from vlkit.images import PageImage
 from vlkit.reading.stages import Engine, load_engine
 
@@ -36,8 +37,15 @@ class Recognise:
 
 
 def parse_languages(lang: str) -> tuple[str, ...]:
-    """``"kor+eng"`` → ``("kor", "eng")``, as Tesseract spells it."""
-    return tuple(part for part in lang.replace(",", "+").split("+") if part)
+    """``"kor+eng"`` → ``("kor", "eng")``, as Tesseract spells it.
+
+    Raises:
+        InputError: It names no language.
+    """
+    languages = tuple(part.strip() for part in lang.replace(",", "+").split("+") if part.strip())
+    if not languages:
+        raise InputError("no language is named", remedy="Write --lang eng, or kor+eng")
+    return languages
 
 
 def ocr_engine(name: str, languages: Sequence[str]) -> Engine:
@@ -61,9 +69,11 @@ def ocr_engine(name: str, languages: Sequence[str]) -> Engine:
             return engine
         readable |= known
     missing = [language for language in languages if language not in readable] or languages
+    near = difflib.get_close_matches(missing[0], readable, n=1)
+    guess = f"Did you mean '{near[0]}'? " if near else ""
     raise MissingDependency(
         f"no engine here reads '{'+'.join(missing)}'"
         if name == "auto"
         else f"engine '{name}' does not read '{'+'.join(missing)}' here",
-        remedy=LANGUAGE_REMEDY,
+        remedy=guess + LANGUAGE_REMEDY,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlkit.document import Line, Source
+from vlkit.errors import EngineError
 from vlkit.images import PageImage
 
 
@@ -22,9 +23,17 @@ class PdfText:
         return frozenset()
 
     def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
-        """The lines in page coordinates, top to bottom; none where there is no text layer."""
+        """The lines in page coordinates, top to bottom; none on an empty PDF page.
+
+        Raises:
+            EngineError: The page is a picture.
+        """
         if image.text_layer is None:
-            return []
+            raise EngineError(
+                "a picture has no text layer",
+                remedy="Read it with --engine auto",
+                page=image.number,
+            )
         content = image.text_layer.content
         source = Source(name=self.name, version=self.version)
         return [_signed(line, source) for line in content.lines + content.hidden]
