@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from vlkit.data.elements import BLACK, Align, Colour, Style
 from vlkit.data.typefaces import Face, Family, pieces
 from vlkit.document import Box, Direction, Line, Word, box_union
+from vlkit.pdf.visual import levels, mirrored, reorder
 
 SOFT_HYPHEN = "\u00ad"
 LIGATURES = {"fi": "\ufb01", "fl": "\ufb02"}
-MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 WIDEST_STRETCH = 3.0
 """A justified line's spaces grow to this many times their width, or it stays ragged."""
 
@@ -193,53 +193,75 @@ def hyphen_places(word: str) -> list[int]:
     return sorted(place for place in places if 3 <= place <= letters - 3)
 
 
+@dataclass
+class _Run:
+    """Glyphs of one face and one word, side by side; the space after a word is no word's."""
+
+    word: int | None
+    face: Face
+    text: str
+    unicode: str
+
+
 def _set(row: list[_Token], width: float, setting: Setting, align: Align, stretch: bool) -> SetLine:
     space = setting.space()
-    order = visual_order([token.text for token in row], setting.direction)
-    widths = [setting.width(token.seen) for token in row]
-    total = sum(widths) + space * (len(row) - 1)
+    total = sum(setting.width(token.seen) for token in row) + space * (len(row) - 1)
     left = "end" if setting.direction == "rtl" else "start"
     x = (width - total) / 2 if align == "centre" else 0.0 if align == left else width - total
     if stretch and len(row) > 1:
         wider = space + (width - total) / (len(row) - 1)
         if wider <= WIDEST_STRETCH * space:
             space, x = wider, 0.0
-    placed: dict[int, list[Text]] = {}
-    for number, index in enumerate(order):
-        last = number == len(order) - 1
-        placed[index] = _texts(row[index], x, setting, space=not last)
-        x += widths[index] + space
-    words = [
-        _truth(token.seen, placed[index], setting, space_after=True)
-        for index, token in enumerate(row)
+    texts: list[Text] = []
+    words: list[int] = []
+    for run in _runs(row, setting):
+        if run.word is None:
+            texts[-1] = replace(texts[-1], space=True)
+            x += space
+            continue
+        texts.append(
+            Text(run.text, run.unicode, run.face, setting.size, x, 0.0, colour=setting.colour)
+        )
+        words.append(run.word)
+        x += run.face.width(run.text, setting.size)
+    truth = [
+        _truth(token.seen, [t for t, word in zip(texts, words, strict=True) if word == at], setting)
+        for at, token in enumerate(row)
     ]
     line = Line(
-        words=words,
-        box=box_union(word.box for word in words),
+        words=truth,
+        box=box_union(word.box for word in truth),
         direction=setting.direction,
-        script=words[0].script,
+        script=truth[0].script,
     )
-    texts = tuple(text for index in order for text in placed[index])
-    return SetLine(texts, line, x - space)
+    return SetLine(tuple(texts), line, x)
 
 
-def _texts(token: _Token, x: float, setting: Setting, *, space: bool) -> list[Text]:
-    """One word's drawing, from the left."""
-    parts = setting.drawn(token.seen)
-    if is_rtl(token.text):
-        parts = tuple((face, part[::-1].translate(MIRRORED)) for face, part in reversed(parts))
-    found = []
-    for number, (face, part) in enumerate(parts):
-        last = number == len(parts) - 1
-        said = part
-        if last and token.hyphen and setting.soft_hyphens:
-            said = part[:-1] + SOFT_HYPHEN
-        found.append(Text(part, said, face, setting.size, x, 0.0, space and last, setting.colour))
-        x += face.width(part, setting.size)
-    return found
+def _runs(row: list[_Token], setting: Setting) -> list[_Run]:
+    """The line's drawing from the left, in visual order."""
+    glyphs: list[_Run] = []
+    for number, token in enumerate(row):
+        parts = setting.drawn(token.seen)
+        if number:
+            glyphs.append(_Run(None, parts[0][0], " ", " "))
+        glyphs += [_Run(number, face, char, char) for face, part in parts for char in part]
+        if token.hyphen and setting.soft_hyphens:
+            glyphs[-1].unicode = SOFT_HYPHEN
+    found = levels("".join(glyph.text for glyph in glyphs), setting.direction == "rtl")
+    runs: list[_Run] = []
+    for at in reorder(found):
+        glyph = glyphs[at]
+        if found[at] % 2:
+            glyph.text, glyph.unicode = mirrored(glyph.text), mirrored(glyph.unicode)
+        if runs and (runs[-1].word, runs[-1].face) == (glyph.word, glyph.face):
+            runs[-1].text += glyph.text
+            runs[-1].unicode += glyph.unicode
+        else:
+            runs.append(glyph)
+    return runs
 
 
-def _truth(text: str, texts: list[Text], setting: Setting, *, space_after: bool) -> Word:
+def _truth(text: str, texts: list[Text], setting: Setting) -> Word:
     first = texts[0]
     boxes = [box for box in (part.box() for part in texts) if box]
     bare = (first.x, first.baseline - setting.size / 2, first.x, first.baseline)
@@ -252,26 +274,8 @@ def _truth(text: str, texts: list[Text], setting: Setting, *, space_after: bool)
         bold=setting.bold,
         direction="rtl" if is_rtl(text) else "ltr",
         script=script_of(text),
-        space_after=space_after,
+        space_after=True,
     )
-
-
-def visual_order(words: list[str], direction: Direction) -> list[int]:
-    """Indices of the words from left to right; left-to-right words that follow one another
-    in a right-to-left line keep their order."""
-    if direction != "rtl":
-        return list(range(len(words)))
-    runs: list[list[int]] = []
-    after_latin = False
-    for index, word in enumerate(words):
-        latin = not is_rtl(word) and any(char.isalpha() for char in word)
-        digits = not is_rtl(word) and any(char.isdigit() for char in word)
-        if after_latin and (latin or digits):
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-            after_latin = latin
-    return [index for run in reversed(runs) for index in run]
 
 
 def is_rtl(text: str) -> bool:

@@ -50,23 +50,31 @@ def logical_order(texts: Sequence[str], rtl: bool) -> list[int]:
 
 
 def mirror_back(text: str) -> str:
-    """Exchange brackets that close before they open: the file named them by their shape."""
+    """Exchange brackets that face the wrong way: the file named them by their shape.
+
+    They close before they open; or, where the other one of the pair is on another line, they
+    open at a word's end or close at its start.
+    """
     chars = list(text)
     closed: dict[str, int] = {}
-    opened: dict[str, int] = {}
+    opened: dict[str, list[int]] = {}
     for place, char in enumerate(chars):
         if char in _PAIRS:
             if char in closed:
                 first = closed.pop(char)
                 chars[first], chars[place] = chars[place], chars[first]
             else:
-                opened[char] = opened.get(char, 0) + 1
+                opened.setdefault(char, []).append(place)
         elif char in _OPENERS:
             opener = _OPENERS[char]
             if opened.get(opener):
-                opened[opener] -= 1
+                opened[opener].pop()
             else:
                 closed[opener] = place
+    for place in (*closed.values(), *(place for places in opened.values() for place in places)):
+        before, after = text[:place][-1:].isalnum(), text[place + 1 :][:1].isalnum()
+        if before != after and before == (chars[place] in _PAIRS):
+            chars[place] = _PAIRS.get(chars[place]) or _OPENERS[chars[place]]
     return "".join(chars)
 
 
