@@ -117,3 +117,8 @@ def test_a_run_killed_between_writing_and_noting_may_write_again(tmp_path: Path)
     again = journal(tmp_path / "out")
     assert again.done(str(source)) == []
     assert again.taken(str(source), "scan") is None
+
+
+def test_numbered_results_of_one_input_are_not_those_of_another() -> None:
+    names = output_names(["/in/s.tif", "/in/s-1.png", "/in/t-1.png"])
+    assert list(names.values()) == ["s", "s-1.png", "t-1"]

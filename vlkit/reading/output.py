@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
     """Input → the name of its results without a suffix, below the output folder.
 
     Folders that all inputs share are dropped and the others kept; two inputs that differ by
-    their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``).
+    their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``), and so
+    does ``a-1.png`` beside ``a.tif``, whose pages may be called ``a-1``.
     """
     paths = {name: Path(_absolute(name.replace("://", "/"))) for name in inputs}
     parents = [path.parent.parts for path in paths.values()]
@@ -48,10 +50,19 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
         shared += 1
     short = {name: Path(*path.parts[shared:]) for name, path in paths.items()}
     stems = Counter(str(path.with_suffix("")) for path in short.values())
-    return {
-        name: str(path) if stems[str(path.with_suffix(""))] > 1 else str(path.with_suffix(""))
-        for name, path in short.items()
-    }
+    return {name: _stem(path, stems) for name, path in short.items()}
+
+
+def _stem(path: Path, stems: Counter[str]) -> str:
+    """The path without its suffix, unless another input's results would have the same name."""
+    stem = str(path.with_suffix(""))
+    numbered = _NUMBERED.fullmatch(stem)
+    clash = stems[stem] > 1 or (numbered and numbered[1] in stems)
+    return str(path) if clash else stem
+
+
+_NUMBERED = re.compile(r"(.+)-\d+")
+"""How the files of a format are called that holds less than a document: ``scan-2.page.xml``."""
 
 
 def _absolute(name: str) -> str:
