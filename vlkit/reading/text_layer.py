@@ -73,8 +73,8 @@ class Verdict:
     """What is wrong with a text layer, if anything, and how that shows.
 
     Attributes:
-        readable: Whether its script is one that the languages given are written in: if not,
-            OCR would give something worse.
+        readable: Whether its letters are those that the languages given are written in: if
+            many are not, OCR would give something worse.
     """
 
     kind: Kind
@@ -110,8 +110,10 @@ def judge(
     scripts = _scripts_of(languages)
     doubts, verdict = _judge_letters(words)
     if verdict:
-        script = script_of("".join(word.text for word in words))
-        return replace(verdict, readable=script is None or script in scripts)
+        found = [script_of(char) for word in words for char in word.text]
+        letters = [script for script in found if script]
+        foreign = sum(script not in scripts for script in letters)
+        return replace(verdict, readable=foreign <= MANY * len(letters))
     hidden = sum(len(line.words) for line in content.hidden) > 0.3 * len(words)
     if hidden or _share(content.pictures + content.drawings, image) >= MANY:
         verdict = _judge_place(image, words, hidden)
