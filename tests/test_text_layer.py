@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vlkit.data.pages import DrawnPage, to_pdf
 from vlkit.data.random_pages import random_text_page
 from vlkit.document import Line, Word
+from vlkit.errors import EngineError
 from vlkit.images import PageImage
 from vlkit.pdf import PdfFile
 from vlkit.reading.engines.pdf_text import PdfText
@@ -180,7 +181,8 @@ def test_page_without_text_layer_is_empty() -> None:
     image = first(to_pdf([page(1)]))
     image.text_layer = None
     assert judge(image).kind == "empty"
-    assert PdfText().recognise(image, ["eng"]) == []
+    with pytest.raises(EngineError, match="no text layer"):
+        PdfText().recognise(image, ["eng"])
 
 
 def test_engine_signs_its_words() -> None:

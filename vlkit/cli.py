@@ -308,6 +308,10 @@ class _Progress:
             where = f"{result.path}, page {page.number}"
             text = f"{where}: {page.error.problem}. {page.error.remedy}"
             self.console.print(f"[red]error[/]: {escape(text)}")
+        for page in result.document.pages if result.document else []:
+            for warning in page.warnings:
+                where = f"{result.path}, page {page.number}"
+                self.console.print(f"[yellow]warning[/]: {escape(f'{where}: {warning}')}")
         self.failed += bool(failed)
         self.done += not result.document or len(failed) < len(result.document.pages)
         state = "done before:" if result.skipped else "→"

@@ -253,6 +253,8 @@ class Page(_Model):
     relations: list[Relation] = []
     stages: list[Source] = []
     """What was run on this page, in order."""
+    warnings: list[str] = []
+    """What a reader of the result should know: why it may be worse than it looks."""
     error: PageError | None = None
 
     @property

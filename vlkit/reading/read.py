@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from vlkit.document import Document, Page
@@ -125,22 +125,29 @@ class Reader:
                 yield self.page(image)
 
     def page(self, image: PageImage) -> Page:
-        engine = self._choose(image)
+        """Read a page. An unsound text layer is taken off the image, for all stages to come."""
+        engine, warning = self._choose(image)
         if engine is not self.text_engine:
-            # So that no later stage trusts a text layer that was found unsound.
-            image = replace(image, text_layer=None)
+            image.text_layer = None
         stages = [
             Recognise(engine, self.languages) if name == "recognise" else self._other_stages[name]
             for name in self.options.stages
         ]
-        return Pipeline(stages)(image)
+        page = Pipeline(stages)(image)
+        page.warnings += [warning] if warning else []
+        return page
 
-    def _choose(self, image: PageImage) -> Engine:
-        if self.options.engine == "pdf-text":
-            assert self.text_engine
-            return self.text_engine
+    def _choose(self, image: PageImage) -> tuple[Engine, str]:
+        """Who reads the page, and a warning where no one reads it well."""
+        if self.text_engine and self.options.engine == "pdf-text":
+            return self.text_engine, ""
         if self.text_engine and image.text_layer:
             verdict = judge(image, lambda: self.ocr, self.languages)
-            if verdict.sound or not verdict.readable:
-                return self.text_engine
-        return self.ocr
+            if verdict.sound:
+                return self.text_engine, ""
+            if not verdict.readable:
+                return self.text_engine, (
+                    f"the text layer is {verdict.kind} ({verdict.reason}) and was kept: "
+                    f"its letters are not those of '{self.options.lang}'. Name its language"
+                )
+        return self.ocr, ""
