@@ -38,9 +38,10 @@ def tabular_stretches(tokens: Sequence[Token], unit: float) -> list[list[Token]]
         columns = _columns(rows, xs, unit)
         prose = [is_prose(lines, unit) for lines in columns]
         texts = [is_prose(lines, unit) or is_long_text(lines, unit) for lines in columns]
-        if sum(texts) > 1:
+        apart = [text and _stands_apart(i, columns, unit) for i, text in enumerate(texts)]
+        if sum(texts) > 1 or any(apart):
             prose = texts
-        if sum(prose) > 1 or (any(prose) and _widest_share(xs, prose) > 0.35):
+        if sum(prose) > 1 or any(apart) or (any(prose) and _widest_share(xs, prose) > 0.35):
             for left, right in _separate(xs, prose):
                 inside = [t for row in window for t in _within(row, left, right)]
                 found += tabular_stretches(inside, unit)
@@ -158,6 +159,19 @@ def _columns(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[list
         for column, chunks in parts.items():
             columns[column].append(joined(chunks))
     return columns
+
+
+def _stands_apart(index: int, columns: Sequence[Sequence[Chunk]], unit: float) -> bool:
+    """Whether the lines of a column stand at other heights than most lines beside them."""
+    middles = [(line.box[1] + line.box[3]) / 2 for line in columns[index]]
+    others = [
+        (line.box[1] + line.box[3]) / 2
+        for other, lines in enumerate(columns)
+        for line in lines
+        if other != index and middles[0] - unit < line.box[3] and line.box[1] < middles[-1] + unit
+    ]
+    level = sum(min(abs(middle - y) for y in middles) < 0.2 * unit for middle in others)
+    return level < 0.4 * len(others)
 
 
 def _widest_share(xs: Sequence[float], prose: Sequence[bool]) -> float:

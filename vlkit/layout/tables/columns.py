@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from vlkit.document import Box, box_union
 from vlkit.layout.tables.grid import Token
 
 SPACE = 0.6
 """Words nearer to each other than this many text heights belong together."""
+JUSTIFIED = 1.8
+"""Words of a justified line are at most this many text heights apart."""
 CORRIDOR = 0.75
 """Least width of the white corridor between columns, in text heights."""
 CROSSED = 0.2
@@ -56,16 +59,42 @@ def visual_rows(tokens: Sequence[Token], unit: float) -> list[Row]:
 
 def chunks_of(tokens: Sequence[Token], unit: float) -> Row:
     """The words of one row, joined where only a space lies between."""
+    tokens = sorted(tokens, key=lambda t: t.box[0])
+    justified = _justified_lines(tokens, unit)
     groups: list[list[Token]] = []
     reached = 0.0
-    for token in sorted(tokens, key=lambda t: t.box[0]):
-        if groups and token.box[0] - reached < SPACE * unit:
+    for token in tokens:
+        if groups and token.box[0] - reached < _space(groups[-1][-1], token, justified, unit):
             groups[-1].append(token)
             reached = max(reached, token.box[2])
         else:
             groups.append([token])
             reached = token.box[2]
     return [Chunk(tuple(group), box_union(t.box for t in group)) for group in groups]
+
+
+def _space(before: Token, after: Token, justified: set[int], unit: float) -> float:
+    """The white below which two words of a row belong together; large letters have more."""
+    if before.line == after.line and before.line in justified:
+        return JUSTIFIED * unit
+    height = min(token.word.box[3] - token.word.box[1] for token in (before, after))
+    return SPACE * max(unit, 0.8 * height)
+
+
+def _justified_lines(tokens: Sequence[Token], unit: float) -> set[int]:
+    """Those of the lines that are running text with stretched spaces, all about alike."""
+    lines: dict[int, list[Token]] = {}
+    for token in tokens:
+        lines.setdefault(token.line, []).append(token)
+    return {line for line, words in lines.items() if _is_justified(words, unit)}
+
+
+def _is_justified(words: Sequence[Token], unit: float) -> bool:
+    gaps = [after.box[0] - before.box[2] for before, after in pairwise(words)]
+    if len(gaps) < 3 or max(gaps) >= JUSTIFIED * unit:
+        return False
+    named = sum(any(letter.isalpha() for letter in token.word.text) for token in words)
+    return max(gaps) < 2 * median(gaps) and named > 0.6 * len(words)
 
 
 def row_box(row: Row) -> Box:

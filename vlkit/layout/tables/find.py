@@ -9,6 +9,7 @@ from vlkit.images import PageImage
 from vlkit.layout.tables.aligned import aligned_grid
 from vlkit.layout.tables.borderless import in_table_columns, is_table, tabular_stretches
 from vlkit.layout.tables.columns import cut_at, fit_columns, visual_rows
+from vlkit.layout.tables.evidence import is_plausible, with_typed_over, without_slivers
 from vlkit.layout.tables.grid import (
     Grid,
     Slot,
@@ -48,18 +49,19 @@ def find_tables(
     grids: list[tuple[Grid, bool]] = []
     free = tokens
     for group in crossing_groups(rules, 0.3 * unit):
-        if (grid := _ruled_grid(group, free, unit)) is not None:
+        grid = _ruled_grid(group, free, unit)
+        if grid is not None and is_plausible(grid, free, unit, ruled=True):
             grids.append((grid, True))
             free = _outside(free, grid.box)
     for stack in rule_stacks(rules, free, unit):
-        inside = _inside(free, stack.box)
-        if not _is_stacked_table(stack, inside, unit):
-            continue
-        if (grid := aligned_grid(inside, unit, stack.heights)) is not None:
+        grid = _stacked_grid(stack, _inside(free, stack.box), unit)
+        if grid is not None and is_plausible(grid, free, unit, ruled=False):
             grids.append((grid, False))
             free = _outside(free, stack.box)
-    stretches = [aligned_grid(stretch, unit) for stretch in tabular_stretches(free, unit)]
-    grids += [(grid, False) for grid in stretches if grid is not None]
+    for stretch in tabular_stretches(free, unit):
+        grid = aligned_grid(stretch, unit)
+        if grid is not None and is_plausible(grid, stretch, unit, ruled=False):
+            grids.append((grid, False))
     tables = [
         build_table(grid, lines, tokens, ruled=ruled, header_rows=header_rows(grid, tokens))
         for grid, ruled in grids
@@ -82,21 +84,23 @@ def _ruled_grid(group: Rules, tokens: Sequence[Token], unit: float) -> Grid | No
         return aligned_grid(inside, unit, grid.ys)
     if _is_framed_text(grid, inside, unit):
         return None
-    filled = {place for token in inside if (place := grid.place(token.box)) is not None}
-    slots = [slot for slot in grid.slots if filled.intersection(slot.places)]
-    if len(slots) < 2:
-        return None
+    grid = with_typed_over(without_slivers(grid, inside, unit), inside, unit)
     return split_rows(grid, inside, unit)
 
 
-def _is_stacked_table(stack: RuleStack, inside: Sequence[Token], unit: float) -> bool:
-    """Rules above and below also enclose listings and notes: text between two rules must look
-    like a table by itself, three rules and more need aligned columns only."""
+def _stacked_grid(stack: RuleStack, inside: Sequence[Token], unit: float) -> Grid | None:
+    """The grid of a table with rules between rows only.
+
+    Rules above and below also enclose listings and notes: text between two rules must look
+    like a table by itself, three rules and more need aligned columns only.
+    """
     rows = visual_rows(inside, unit)
     xs = fit_columns(rows, unit)
     if len(stack.heights) < 3:
-        return is_table(rows, xs, unit)
-    return len(xs) > 2 and in_table_columns(cut_at(rows, xs, unit), xs, unit)
+        found = is_table(rows, xs, unit)
+    else:
+        found = len(xs) > 2 and in_table_columns(cut_at(rows, xs, unit), xs, unit)
+    return aligned_grid(inside, unit, stack.heights) if found else None
 
 
 def _is_framed_text(grid: Grid, inside: Sequence[Token], unit: float) -> bool:
