@@ -197,6 +197,8 @@ def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> No
     from vlkit.document import export_formats
 
     known = export_formats()
+    if not formats:
+        raise UnknownName("format", "", known)
     for form in formats:
         if form not in known:
             raise UnknownName("format", form, known)
