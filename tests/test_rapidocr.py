@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vlkit.errors import EngineError
 from vlkit.images import PageImage
-from vlkit.reading.engines.rapidocr import RapidOcr, decode
+from vlkit.reading.engines.rapidocr import RapidOcr, decode, without_noise
 from vlkit.reading.engines.regions import Region, cut, find_regions
+from vlkit.reading.words import Glyph, WordSpan
 
 TEXT = ["Invoice number 2024", "Please pay within ten days", "Total: 1,250.00"]
 
@@ -95,3 +96,13 @@ def test_a_failing_model_is_an_engine_error(engine: RapidOcr) -> None:
     with pytest.raises(EngineError) as caught:
         engine.recognise(PageImage(3, 20, 20, lambda: wrong), ["eng"])
     assert caught.value.page == 3
+
+
+def test_words_like_noise_leave_white_behind() -> None:
+    def span(text: str, sure: float, space_after: bool) -> WordSpan:
+        return WordSpan((Glyph(text, 0.0, sure),), 0.0, 9.0, space_after)
+
+    line = [span("a", 0.9, True), span("/", 0.9, False), span("b", 0.1, True)]
+    line += [span("-", 0.9, False), span("c", 0.9, True), span("/", 0.9, False)]
+    kept = [(s.text, s.space_after) for s in without_noise(line)]
+    assert kept == [("a", True), ("/", True), ("-", False), ("c", True), ("/", True)]

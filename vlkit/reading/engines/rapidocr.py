@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -56,6 +56,9 @@ TEXT_SHARE = 0.7
 TALL = 1.5
 """Height over width from which a region may hold text turned by a quarter, or one letter."""
 BATCH = 8
+NOISE = 0.65
+"""Mean probability of its characters under which a word is ink that is no text, or past reading.
+A mean, so that a line of Chinese, which is one word, is not judged by its length."""
 STRAIGHT = 2.0
 """Degrees up to which text counts as level; beyond, words carry a quad."""
 
@@ -210,7 +213,7 @@ def decode(output: NDArray[np.float32], symbols: Sequence[str]) -> list[Glyph]:
 
 def _line(reading: _Reading, unit: float, calibration: Calibration, source: Source) -> Line | None:
     gray = cv2.cvtColor(reading.strip.pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    spans = split_words(reading.glyphs, ink_of(gray))
+    spans = without_noise(split_words(reading.glyphs, ink_of(gray)))
     if not spans:
         return None
     to_page = compose(reading.strip.to_picture, (unit, 0.0, 0.0, unit, 0.0, 0.0))
@@ -218,6 +221,16 @@ def _line(reading: _Reading, unit: float, calibration: Calibration, source: Sour
     box = box_union(word.box for word in words)
     quad = _quad(spans[0].start, spans[-1].end, to_page)
     return Line(words=words, box=box, quad=quad if words[0].quad else None)
+
+
+def without_noise(spans: Sequence[WordSpan]) -> list[WordSpan]:
+    """Words worth keeping; where the next one is dropped, white follows."""
+    clear = [np.mean([glyph.probability for glyph in s.glyphs]) >= NOISE for s in spans]
+    return [
+        span if stays else replace(span, space_after=True)
+        for span, keep, stays in zip(spans, clear, [*clear[1:], False], strict=True)
+        if keep
+    ]
 
 
 def _word(span: WordSpan, to_page: Affine, calibration: Calibration, source: Source) -> Word:
