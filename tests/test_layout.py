@@ -145,6 +145,7 @@ def test_section_numbers(text: str, depth: int | None) -> None:
         ("first", None),
         ("•", None),
         ("2019 was", None),
+        ("© 2019 Somebody", None),
     ],
 )
 def test_list_markers(text: str, marker: str | None) -> None:
@@ -319,3 +320,16 @@ def test_a_low_dash_belongs_to_its_item() -> None:
     dash = Word(text="–", box=(50, 105, 55, 106))
     lines = [Line(words=[dash], box=dash.box), text_line("an item of it", 66, 100)]
     assert [line.text for line in tidy_lines(lines)] == ["– an item of it"]
+
+
+def test_a_logo_at_the_foot_of_a_cover_is_no_title() -> None:
+    cover = [text_line("How to read pages", 50, 60, 24), text_line("Press", 50, 700, 60)]
+    document = read_pages(cover, [text_line("Why to read", 50, 60, 16), *paragraph(50, 90, 9)])
+    roles = {block.text: block.role for page in document.pages for block in page.blocks}
+    assert roles["How to read pages"] == "title"
+    assert roles["Press"] != "title"
+
+
+def test_entries_of_a_table_of_contents_stay_apart() -> None:
+    lines = [text_line("Notices . . . . . . . vii", 50, 100), text_line("Index ..... 9", 50, 113)]
+    assert [len(block.lines) for block in build_blocks(lines)] == [1, 1]

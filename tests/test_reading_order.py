@@ -70,6 +70,13 @@ def test_a_float_over_both_columns_parts_them() -> None:
     assert reading_order(boxes, line_height=10) == [0, 2, 4, 1, 3]
 
 
+def test_a_note_in_the_left_margin_is_read_after_the_text() -> None:
+    note = (20.0, 100.0, 120.0, 150.0)
+    boxes = [note, *column(150, [100, 200, 300, 400])]
+    boxes = [(x0, y0, x1, y0 + 60) for x0, y0, x1, _ in boxes]
+    assert reading_order(boxes, line_height=10) == [1, 2, 3, 4, 0]
+
+
 def test_labels_are_read_with_their_values() -> None:
     labels: list[Box] = [(0, 30.0 * row, 60, 30.0 * row + 10) for row in range(6)]
     values: list[Box] = [(100, 30.0 * row + 2, 180, 30.0 * row + 12) for row in range(6)]

@@ -41,6 +41,8 @@ INDENT = 0.7
 """Least indent of a first line, in line heights."""
 _LABEL = re.compile(r"(?:\S+ ){0,3}\S+[:：](?: |$)")
 """Begins an entry of a form: up to four words with a colon."""
+_ENTRY = re.compile(r"(?:[.·…‥_]\s?){4,}\s*(?:\d{1,4}|[ivxl]{1,7})$")
+"""Ends an entry of a table of contents: dots and the number of a page."""
 
 
 def build_blocks(lines: Sequence[Line]) -> list[Block]:
@@ -134,12 +136,14 @@ def _is_near(group: list[Line], line: Line, following: Line | None, chain: Seque
 
 
 def _opens(group: list[Line], line: Line, chain: Sequence[Line]) -> bool:
-    """Whether the line begins with what begins list items or entries of a form."""
+    """Whether the line begins, or the last one ended, an item, or an entry of a form or list."""
     marker, first = list_marker(line.text), group[0]
     # A citation such as [7] may begin any line of a paragraph.
     if marker and (marker[0] != "[" or list_marker(first.text)):
         return True
     if _LABEL.match(line.text) and _LABEL.match(first.text):
+        return True
+    if _ENTRY.search(group[-1].text):
         return True
     # Where items hang, what starts below the bullet is no part of the item.
     if not list_marker(first.text) or len(first.words) < 2 or line.direction == "rtl":

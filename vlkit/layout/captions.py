@@ -9,7 +9,7 @@ from vlkit.document import Block, Figure, Item, Table
 from vlkit.layout.measure import overlap_x, overlap_y, width
 
 _FIGURE = r"fig(?:ure|\.)?|abb(?:ildung|\.)?|image|photo|chart|graph|scheme|plate|그림|사진|도표"
-_TABLE = r"tab(?:le|elle|\.)?|表|표"
+_TABLE = r"tab(?:[l1i]e|elle|\.)?|表|표"
 _OTHER = r"listing|algorithm|exhibit|example|box"
 CAPTION = re.compile(
     rf"(?i:(?P<figure>{_FIGURE})|(?P<table>{_TABLE})|(?:{_OTHER}))\s*"

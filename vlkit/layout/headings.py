@@ -24,6 +24,8 @@ LARGER_SEEN = 1.25
 LONGEST = 160
 """A heading has at most this many characters, and three lines."""
 DEEPEST = 6
+TITLE_HEIGHT = 0.55
+"""The title stands in this upper part of the first page."""
 
 _NUMBER = re.compile(
     r"(?:(?:chapter|section|part|appendix|kapitel|제)\s*)?"
@@ -94,7 +96,7 @@ def _is_heading(block: Block, page: Page, body: float) -> bool:
     letters = sum(1 + unicodedata.category(char).endswith("o") for char in text if char.isalpha())
     if len(block.lines) > 3 or len(text) > LONGEST or letters < max(3, 0.4 * len(text)):
         return False
-    if _has_neighbour(block, page) or text.endswith((",", ";", "-")):
+    if _has_neighbour(block, page) or text.endswith((",", ";", "-")) or _is_upended(block):
         return False
     known = font_size(block.words) is not None
     larger = block_size(block) >= (LARGER if known else LARGER_SEEN) * body
@@ -119,6 +121,11 @@ def _is_heading(block: Block, page: Page, body: float) -> bool:
         or (capitals and len(block.lines) == 1)
         or (numbered and block.role != "list_item" and len(block.lines) <= 2)
     )
+
+
+def _is_upended(block: Block) -> bool:
+    """Whether the text is written up or down the page, as beside axes."""
+    return any(len(line.text) > 2 and height(line.box) > width(line.box) for line in block.lines)
 
 
 def _has_neighbour(block: Block, page: Page) -> bool:
@@ -166,19 +173,29 @@ def _title(document: Document, found: Sequence[Block], body: float) -> Block | N
         block
         for block in found
         if id(block) in on_page
-        and block.box[1] < 0.55 * first.height
+        and not _is_low(block, first)
         and section_depth(block.text) is None
         and not _NAMED.fullmatch(block.text.strip())
     ]
     if not candidates:
         return None
     title = max(candidates, key=lambda block: (block_size(block), -block.box[1]))
-    others = [block_size(block) for block in found if block is not title]
+    others = [block_size(block) for block in found if not _is_no_rival(block, title, first)]
     stands_out = block_size(title) >= 1.15 * max(others, default=body)
     alone = block_size(title) >= 1.15 * body and not any(
         block_size(title) < 1.04 * size for size in others
     )
     return title if stands_out or alone else None
+
+
+def _is_no_rival(block: Block, title: Block, first: Page) -> bool:
+    """Whether it is the title itself, or a larger name or logo at the foot of the cover."""
+    at_foot = any(block is other for other in first.blocks if _is_low(other, first))
+    return block is title or (at_foot and block_size(block) > 1.15 * block_size(title))
+
+
+def _is_low(block: Block, page: Page) -> bool:
+    return block.box[1] >= TITLE_HEIGHT * page.height
 
 
 def _set_levels(headings: Sequence[Block]) -> None:

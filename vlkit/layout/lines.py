@@ -15,8 +15,11 @@ CORRIDOR_GAP = 0.9
 """White space of this many ends it where it goes on above and below: a gutter."""
 CORRIDOR_REACH = 1.6
 """How far above and below, in line heights."""
-FRAGMENT_GAP = 0.5
+FRAGMENT_GAP = 0.8
 """Pieces on one row nearer than this are one line."""
+STRETCHED_GAP = 1.4
+"""Nor do pieces part at white space of this many line heights that text stands right above or
+below: a stretched line of a paragraph."""
 SMALL = 2.5
 """Pieces narrower than this many line heights may be indices or exponents."""
 MARKER_GAP = 4.0
@@ -85,6 +88,15 @@ def _is_corridor(a: Box, b: Box, unit: float, boxes: Sequence[Box]) -> bool:
     return {(True, True), (True, False)} <= sides or {(False, True), (False, False)} <= sides
 
 
+def _is_crossed(left: Box, right: Box, unit: float, boxes: Sequence[Box]) -> bool:
+    """Whether a word right above or below covers the white space between two boxes."""
+    return any(
+        box[0] < left[2] and box[2] > right[0] and overlap_y(box, left) > -0.6 * unit
+        for box in boxes
+        if overlap_y(box, left) < 0.3 * unit
+    )
+
+
 def _absorbed(lines: list[Line]) -> list[Line]:
     """Put indices, exponents and stray symbols into the line in whose reach they stand."""
     small = [line for line in lines if width(line.box) < SMALL * line_height(line)]
@@ -150,8 +162,10 @@ def _belong(left: Line, right: Line, boxes: Sequence[Box]) -> bool:
         superscript = min(a, b, key=height)[3] < max(a, b, key=height)[3] - 0.15 * large
         if superscript and -0.3 * unit < gap < 0.6 * unit and len(_smaller(left, right).words) == 1:
             return True
-    if large > 1.6 * small or not -0.3 * unit < gap < FRAGMENT_GAP * unit:
+    if large > 1.6 * small or not -0.3 * unit < gap < STRETCHED_GAP * unit:
         return False
+    if gap >= FRAGMENT_GAP * unit:
+        return _is_crossed(a, b, unit, boxes)
     return not _is_corridor(a, b, unit, boxes) if gap > 0.3 * unit else True
 
 

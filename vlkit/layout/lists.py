@@ -48,8 +48,11 @@ def is_marker(text: str) -> bool:
 
 
 def _is_bullet(text: str) -> bool:
-    # Symbol fonts give private characters.
-    return len(text) == 1 and (text in BULLETS or unicodedata.category(text) in ("Co", "So"))
+    if len(text) != 1 or text in BULLETS:
+        return len(text) == 1
+    # Symbol fonts give private characters; © and ® begin other lines.
+    category = unicodedata.category(text)
+    return category == "Co" or (category == "So" and text > "\u2190")
 
 
 def mark_lists(blocks: Sequence[Block], line_height: float) -> None:

@@ -25,6 +25,9 @@ ROW = 0.8
 """Middles of first lines nearer than this many line heights are in one row."""
 MATCHED = 0.5
 """Columns are read row by row if this part of the shorter ones' boxes is in another's row."""
+NOTE_WIDTH = 0.85
+NOTE_HEIGHT = 0.5
+"""A note in the margin takes at most these parts of the width and height of the text's column."""
 
 _X, _Y = 0, 1
 
@@ -111,7 +114,7 @@ class _Cutter:
             # A heading over the right column only is not part of these columns.
             in_first = bool(set(rows[first]) & set(columns[0]))
             if last > first and in_first and not self._are_rows(columns):
-                done += [i for column in columns for i in self.arrange(column)]
+                done += [i for column in self._notes_last(columns) for i in self.arrange(column)]
                 first = last + 1
             else:
                 done += self.arrange(rows[first])
@@ -136,7 +139,21 @@ class _Cutter:
             rows = self._cut_first_lines([i for column in columns for i in column])
             if len(rows) > 1:
                 return [i for row in rows for i in self.arrange(row)]
-        return [i for column in columns for i in self.arrange(column)]
+        return [i for column in self._notes_last(columns) for i in self.arrange(column)]
+
+    def _notes_last(self, columns: list[list[int]]) -> list[list[int]]:
+        """A note in the left margin is read after the text that it stands beside."""
+        note, *others = columns
+        texts = [column for column in others if any(map(self._is_text, column))]
+        if not texts or not any(map(self._is_text, note)):
+            return columns
+        main = max(texts, key=lambda column: self._length(column, _Y))
+        low = self._length(note, _Y) < NOTE_HEIGHT * self._length(main, _Y)
+        narrow = self._length(note, _X) < NOTE_WIDTH * self._length(main, _X)
+        return [*others, note] if low and narrow else columns
+
+    def _length(self, ids: list[int], axis: int) -> float:
+        return max(self.boxes[i][axis + 2] for i in ids) - min(self.boxes[i][axis] for i in ids)
 
     def _cut_first_lines(self, ids: list[int]) -> list[list[int]]:
         """Rows by the middles of first lines."""
