@@ -105,4 +105,5 @@ def test_words_like_noise_leave_white_behind() -> None:
     line = [span("a", 0.9, True), span("/", 0.9, False), span("b", 0.1, True)]
     line += [span("-", 0.9, False), span("c", 0.9, True), span("/", 0.9, False)]
     kept = [(s.text, s.space_after) for s in without_noise(line)]
+    assert without_noise([]) == []
     assert kept == [("a", True), ("/", True), ("-", False), ("c", True), ("/", True)]

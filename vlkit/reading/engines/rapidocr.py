@@ -228,7 +228,7 @@ def without_noise(spans: Sequence[WordSpan]) -> list[WordSpan]:
     clear = [np.mean([glyph.probability for glyph in s.glyphs]) >= NOISE for s in spans]
     return [
         span if stays else replace(span, space_after=True)
-        for span, keep, stays in zip(spans, clear, [*clear[1:], False], strict=True)
+        for span, keep, stays in zip(spans, clear, [*clear, False][1:], strict=True)
         if keep
     ]
 
