@@ -125,7 +125,12 @@ def read_docbank_page(tokens: Path) -> OrderedPage:
     The page has two columns if some x in its middle is crossed by less than one row in four and
     one in eight stands on either side. Then rows that run over it divide the page, and between
     two of them the left column comes before the right one. Lines of tables, figures, captions
-    and equations are left out. Looked at on 25 pages: all were right.
+    and equations are left out.
+
+    Drawn and looked at on 20 pages taken at random, after the parameters were set: all 5 of two
+    columns are divided rightly; 1 of the 15 others, formulas with little text, is divided though
+    it should not be. On about 6 pages indices or symbols of formulas are lines of their own, out
+    of their sentence, and page numbers above a column are read with it.
     """
     words = _docbank_words(tokens)
     rows = _rows(words)
