@@ -237,6 +237,33 @@ def test_text_lies_right_on_turned_and_shifted_pages(rotate: int, box: tuple[flo
     assert (left, bottom, right, top) == pytest.approx((100, 200, 160, 220), abs=2)
 
 
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_visible_text_that_ocr_read_again_is_there_once(rotate: int) -> None:
+    stream = io.BytesIO()
+    sheet = canvas.Canvas(stream, pagesize=(300, 400))
+    sheet.setPageRotation(rotate)
+    sheet.drawString(100, 200, "gqrblfd wprds")
+    sheet.showPage()
+    sheet.save()
+    original = stream.getvalue()
+    with open_source(original) as source:
+        image = source[1]
+    page = Page(
+        number=1,
+        width=image.width,
+        height=image.height,
+        unit="point",
+        to_source=image.to_source,
+        items=[block("paragraph", [line("garbled words", 100, 180)])],
+    )
+    data = Document(pages=[page]).with_source(original).to_pdf()
+    assert page_text(data, 0).split() == ["garbled", "words"]
+    with pdfium.PdfDocument(data) as pdf, pdfium.PdfDocument(original) as before:
+        seen, expected = (p[0].render(scale=2).to_numpy().astype(int) for p in (pdf, before))
+        assert seen.shape == expected.shape
+        assert np.abs(seen - expected).mean() < 2
+
+
 def test_encrypted_pdf_is_read_and_stays_encrypted() -> None:
     original = scanned_page(0, (0, 0, 300, 400), encrypt="secret")
     word = line("bar", 100, 180)

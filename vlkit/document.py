@@ -398,6 +398,7 @@ class Document(_Model):
         Returns:
             The files written: ``path``, or, where one file of the format holds less than the
             document, numbered ones: ``scan.page.xml`` → ``scan-1.page.xml``, ``scan-2.page.xml``.
+            None where there is nothing of the kind, such as tables for a ``.csv``.
 
         Raises:
             UnknownName: No format goes by that suffix.

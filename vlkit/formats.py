@@ -62,12 +62,12 @@ def format_of(path: Path) -> tuple[str, str]:
 def to_files(content: Exported, path: Path, suffix: str) -> dict[Path, bytes]:
     """What is to be written where: ``path``, or numbered paths for a list of several.
 
-    An empty list makes one empty file, so that a caller finds what it asked for.
+    An empty list makes no file: a document without tables has no CSV.
     """
     parts = content if isinstance(content, list) else [content]
     encoded = [part.encode() if isinstance(part, str) else part for part in parts]
-    if len(encoded) <= 1:
-        return {path: b"".join(encoded)}
+    if len(encoded) == 1:
+        return {path: encoded[0]}
     stem, digits = path.name.removesuffix(suffix), len(str(len(encoded)))
     return {
         path.with_name(f"{stem}-{number:0{digits}}{suffix}"): data

@@ -1,13 +1,15 @@
 """Searchable PDF: what the pages look like, with an invisible text layer over it.
 
 Of a PDF the pages stay what they are; those that were read by OCR get a text layer, and lose an
-invisible one that they had. Pictures become pages of their own size.
+invisible one that they had. Where OCR read what the page also holds as visible text, the page
+becomes a picture, or every word would be found twice. Pictures become pages of their own size.
 """
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Set
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,14 @@ from vlkit.export.xml import software
 from vlkit.geometry import Affine, compose
 from vlkit.images import PageImage
 from vlkit.pdf.file import LOCK
+from vlkit.sources import open_source
 
 # The long side of A4 in points: the size of a page whose picture has no resolution.
 _A4 = 842.0
 
 _TEXT_ENGINE = "pdf-text"
+# Visible text of at least this share of the characters read is what was read; less is a stamp.
+_SAME_TEXT = 0.1
 
 
 def to_pdf(document: Document) -> bytes:
@@ -70,13 +75,24 @@ class _Sheets:
         picture = add_picture(self.writer, image) if image else None
         self.add_sheet(size, self.layer.content(page, to_user), picture)
 
-    def add_sheet(self, size: tuple[float, float], text: bytes, picture: int | None = None) -> None:
-        """A page of that size in points, with a content stream of text over a picture."""
+    def add_sheet(
+        self,
+        size: tuple[float, float],
+        text: bytes,
+        picture: int | None = None,
+        place: Affine | None = None,
+    ) -> None:
+        """A page of that size in points, with a content stream of text over a picture.
+
+        Args:
+            place: Takes the unit square, y up, to where the picture lies; the whole page if None.
+        """
         width, height = real(size[0]), real(size[1])
         content = text
         pictures = ""
         if picture:
-            content = f"q {width} 0 0 {height} 0 0 cm /I Do Q\n".encode("ascii") + text
+            matrix = " ".join(map(real, place or (size[0], 0.0, 0.0, size[1], 0.0, 0.0)))
+            content = f"q {matrix} cm /I Do Q\n".encode("ascii") + text
             pictures = f" /XObject << /I {picture} 0 R >>"
         stream = self.writer.add_deflated(content)
         self.pages.append(
@@ -130,14 +146,17 @@ def _stamped(document: Document, original: bytes) -> bytes:
         return original
     sheets = _Sheets(document.name)
     with LOCK, closing(pdfium.PdfDocument(original, password=document.password)) as pdf:
+        doubled = {page.number for page in read if _shows_its_text(pdf[page.number - 1], page)}
+        pictures = _add_pictures(sheets.writer, document, doubled)
         for page in read:
             left, bottom, right, top = pdf[page.number - 1].get_mediabox()
             to_sheet = compose(page.to_source, (1.0, 0.0, 0.0, 1.0, -left, -bottom))
             text = sheets.layer.content(page, to_sheet)
-            sheets.add_sheet((right - left, top - bottom), text)
+            place = compose((page.width, 0.0, 0.0, -page.height, 0.0, page.height), to_sheet)
+            sheets.add_sheet((right - left, top - bottom), text, pictures.get(page.number), place)
         with closing(pdfium.PdfDocument(sheets.finish())) as layers:
             for index, page in enumerate(read):
-                _lay_over(pdf, pdf[page.number - 1], layers, index)
+                _lay_over(pdf, pdf[page.number - 1], layers, index, page.number in doubled)
             stream = io.BytesIO()
             pdf.save(stream)
     return stream.getvalue()
@@ -147,12 +166,36 @@ def _was_recognised(page: Page) -> bool:
     return any(word.source and word.source.name != _TEXT_ENGINE for word in page.words)
 
 
+def _add_pictures(writer: PdfWriter, document: Document, numbers: Set[int]) -> dict[int, int]:
+    """Write pictures of these pages; page number → the picture's object."""
+    if not numbers:
+        return {}
+    with open_source(document.source, password=document.password) as source:
+        return {number: add_picture(writer, source[number]) for number in sorted(numbers)}
+
+
+def _shows_its_text(sheet: pdfium.PdfPage, page: Page) -> bool:
+    """Whether the PDF's page holds as visible text what OCR read on it."""
+    text = sheet.get_textpage()
+    shown = sum(
+        # In bytes of UTF-16, with a null at the end.
+        pdfium_c.FPDFTextObj_GetText(item.raw, text.raw, None, 0) // 2 - 1
+        for item in sheet.get_objects()
+        if item.type == pdfium_c.FPDF_PAGEOBJ_TEXT and not _is_invisible(item.raw)
+    )
+    return bool(shown > _SAME_TEXT * sum(len(word.text) for word in page.words))
+
+
 def _lay_over(
-    pdf: pdfium.PdfDocument, page: pdfium.PdfPage, layers: pdfium.PdfDocument, index: int
+    pdf: pdfium.PdfDocument,
+    page: pdfium.PdfPage,
+    layers: pdfium.PdfDocument,
+    index: int,
+    instead: bool,
 ) -> None:
-    """Put a page of ``layers`` over a page, in place of invisible text that is there."""
+    """Put a page of ``layers`` over a page, in place of invisible text, or all, that is there."""
     for item in list(page.get_objects(max_depth=1)):
-        if _is_invisible(item.raw):
+        if instead or _is_invisible(item.raw):
             page.remove_obj(item)
             item.close()
     layer = layers.page_as_xobject(index, pdf)
