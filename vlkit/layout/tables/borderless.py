@@ -76,6 +76,9 @@ def in_table_columns(rows: Sequence[Row], xs: Sequence[float], unit: float) -> b
     columns = _columns(rows, xs, unit)
     if len(columns) < 2 or _is_list(columns) or _is_contents(columns) or _is_form(rows):
         return False
+    alone = sum(len(row) == 1 and column_of(row[0], xs, unit)[0] == 0 for row in rows)
+    if alone > 0.5 * len(rows):  # headings, entries of a form, running text beside something
+        return False
     return min(_alignment(lines, unit) for lines in columns) >= 0.5
 
 

@@ -16,7 +16,9 @@ _FILLED = 0.2
 
 def is_plausible(grid: Grid, tokens: Sequence[Token], unit: float, *, ruled: bool) -> bool:
     """Whether a grid has at least two rows and columns, enough of them with text, and cuts no
-    lines of text at its border; one row is enough where all its cells are drawn and filled.
+    lines of text at its border.
+
+    One row is enough where all its cells are drawn and hold a few words.
 
     Args:
         tokens: All words of the page that are in no other table.
@@ -27,8 +29,9 @@ def is_plausible(grid: Grid, tokens: Sequence[Token], unit: float, *, ruled: boo
     owner = {place: slot for slot in grid.slots for place in slot.places}
     slots = {owner[place] for place in filled}
     rows, columns = {slot.row for slot in slots}, {slot.column for slot in slots}
-    if ruled and len(slots) == len(grid.slots):
-        return len(columns) > 1
+    if ruled and len(rows) == 1 < len(columns) and len(slots) == len(grid.slots):
+        inside = sum(grid.place(token.box) is not None for token in tokens)
+        return inside >= 3 * len(slots)
     if len(rows) < 2 or len(columns) < 2 or cuts_lines(grid, tokens, unit):
         return False
     least = max(3, _FILLED * len(grid.slots))

@@ -24,6 +24,12 @@ from vlkit.layout.tables.headers import header_rows
 from vlkit.layout.tables.ruled import crossing_groups, grid_of, rules_box, split_rows
 from vlkit.layout.tables.rules import Rules, find_rules
 from vlkit.layout.tables.stacked import RuleStack, rule_stacks
+from vlkit.layout.tables.texture import texture
+
+_DRAWN = 0.03
+"""Share of edges beside words from which on words are labels of a drawing."""
+_DRAWN_INSIDE_RULES = 0.06
+"""The same in a ruled grid: forms hold handwriting, stamps and ticks too."""
 
 
 def find_tables(
@@ -46,6 +52,18 @@ def find_tables(
         return [], lines
     unit = text_height([token.word for token in tokens])
     rules = find_rules(image, [t.word for t in tokens], unit) if image else Rules([], [])
+    tables = [
+        build_table(grid, lines, tokens, ruled=ruled, header_rows=header_rows(grid, tokens))
+        for grid, ruled in _grids(tokens, rules, unit)
+        if image is None or not _is_drawing(grid, ruled, image, tokens, rules, unit)
+    ]
+    tables.sort(key=lambda table: table.box[1])
+    return tables, remaining_lines(lines, tables)
+
+
+def _grids(tokens: Sequence[Token], rules: Rules, unit: float) -> list[tuple[Grid, bool]]:
+    """The grids of a page, and whether each is drawn: those of rules that meet, then of rules
+    between rows, then of words in columns."""
     grids: list[tuple[Grid, bool]] = []
     free = tokens
     for group in crossing_groups(rules, 0.3 * unit):
@@ -62,12 +80,21 @@ def find_tables(
         grid = aligned_grid(stretch, unit)
         if grid is not None and is_plausible(grid, stretch, unit, ruled=False):
             grids.append((grid, False))
-    tables = [
-        build_table(grid, lines, tokens, ruled=ruled, header_rows=header_rows(grid, tokens))
-        for grid, ruled in grids
-    ]
-    tables.sort(key=lambda table: table.box[1])
-    return tables, remaining_lines(lines, tables)
+    return grids
+
+
+def _is_drawing(
+    grid: Grid,
+    ruled: bool,
+    image: PageImage,
+    tokens: Sequence[Token],
+    rules: Rules,
+    unit: float,
+) -> bool:
+    """Whether there is more in the cells than words: a chart, a diagram, photographs."""
+    words = [token.word.box for token in tokens]
+    share = texture(image, grid.box, words, rules, unit)
+    return share > (_DRAWN_INSIDE_RULES if ruled else _DRAWN)
 
 
 def _ruled_grid(group: Rules, tokens: Sequence[Token], unit: float) -> Grid | None:

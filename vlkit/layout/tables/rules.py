@@ -14,6 +14,8 @@ from vlkit.images import PageImage
 
 _CONTRAST = 22
 """Grey levels (of 255) by which a rule differs from what lies beside it; #ddd on white is 34."""
+_ENOUGH = 24
+"""Pixels for the height of text; pictures of more are made smaller."""
 _MAX_RULES = 1500
 """Photographs and halftones give thousands of edges; only the longest are kept."""
 
@@ -48,8 +50,12 @@ def find_rules(image: PageImage, words: Sequence[Word], text_height: float) -> R
         words: Its words; strokes inside them are not rules.
         text_height: Median height of the words, in page units; the measure of every length.
     """
-    scale = image.scale
     grey = np.asarray(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    smaller = min(1.0, _ENOUGH / (text_height * image.scale))
+    if smaller < 1:
+        size = (round(grey.shape[1] * smaller), round(grey.shape[0] * smaller))
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    scale = image.scale * smaller
     unit = text_height * scale
     boxes = np.array([word.box for word in words], np.float64).reshape(-1, 4) * scale
     horizontal = _horizontal(grey, boxes, unit, 1.5 * unit)
@@ -111,15 +117,23 @@ def _steps(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _runs(mask: NDArray[np.bool_], unit: float, *, bridge: float, least: float) -> list[Rule]:
     """Flat components of the mask: runs longer than ``least``, gaps up to ``bridge`` closed."""
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _row(bridge))
+    dots = mask.view(np.uint8)
+    closed = cv2.morphologyEx(dots, cv2.MORPH_CLOSE, _row(bridge)) if bridge > 1 else dots
     runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _row(least))
-    count, _, stats, centres = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    # Labelling is slow, and most rows of pixels are empty: of these one is kept between others.
+    used = np.asarray(runs).max(axis=1) > 0
+    used[1:] |= used[:-1].copy()
+    rows = np.flatnonzero(used)
+    if not rows.size:
+        return []
+    count, _, stats, centres = cv2.connectedComponentsWithStats(runs[rows], connectivity=8)
     found = []
     for index in range(1, count):
-        x, _, width, height = (int(v) for v in stats[index, :4])
+        x, y, width, height = (int(v) for v in stats[index, :4])
         # Higher ones are blobs; but a long rule may climb a little.
         if height <= 0.6 * unit or height <= 0.02 * width:
-            found.append(Rule(float(centres[index, 1]) + 0.5, float(x), float(x + width)))
+            at = rows[y] + centres[index, 1] - y + 0.5
+            found.append(Rule(float(at), float(x), float(x + width)))
     return found
 
 
