@@ -31,6 +31,8 @@ from pathlib import Path
 from PIL import Image
 
 import vlkit
+from vlkit.data.elements import Paragraph, Style, Title
+from vlkit.data.pages import Typeset, typeset
 from vlkit.data.random_pages import random_document
 from vlkit.errors import VlkitError
 from vlkit.images import PageImage
@@ -49,10 +51,14 @@ TIMER_SECONDS = 0.25
 # --- Files to mutate -----------------------------------------------------------------------------
 
 
-def intact_files() -> dict[str, bytes]:
-    """A generated page in every format and compression, the TIFFs with three pages."""
-    document = random_document(7)
-    page = Image.fromarray(document.to_image(0, dpi=60)).convert("RGB")
+def intact_files(small: bool = False) -> dict[str, bytes]:
+    """A generated page in every format and compression, the TIFFs with three pages.
+
+    Args:
+        small: A few words on a card, which are quickly recognised.
+    """
+    document = _card() if small else random_document(7)
+    page = Image.fromarray(document.to_image(0, dpi=100 if small else 60)).convert("RGB")
     grey, line_art, palette = page.convert("L"), page.convert("1"), page.quantize(16)
 
     def save(picture: Image.Image, form: str, **options: object) -> bytes:
@@ -86,36 +92,46 @@ def intact_files() -> dict[str, bytes]:
         "pdf-text": document.to_pdf(),
         "pdf-scan": document.to_pdf("none", dpi=60),
         "pdf-hidden": document.to_pdf("hidden", dpi=60),
-        "pdf-encrypted": _encrypted_pdf(),
-        "pdf-xref-stream": _xref_stream_pdf(),
+        "pdf-encrypted": _encrypted_pdf(CARD if small else LETTER),
+        "pdf-xref-stream": _xref_stream_pdf(CARD if small else LETTER),
     }
 
 
-def _encrypted_pdf() -> bytes:
+CARD, LETTER = (200, 120), (612, 792)
+
+
+def _card() -> Typeset:
+    style = Style(size=CARD, margins=(12, 12, 12, 12))
+    text = "Received 3 May 2024 at the office in Harrow, file 20-118."
+    return typeset([Title("Delivery note"), Paragraph(text)], style)
+
+
+def _encrypted_pdf(size: tuple[int, int]) -> bytes:
     """Encrypted with an empty user password, as forms often are: opens without asking."""
     from reportlab.pdfgen.canvas import Canvas
 
     buffer = io.BytesIO()
-    canvas = Canvas(buffer, encrypt="", invariant=1)
+    canvas = Canvas(buffer, pagesize=size, encrypt="", invariant=1)
     for number in range(1, 4):
-        for line in range(30):
-            canvas.drawString(72, 740 - 20 * line, f"Line {line} of page {number} is printed here.")
+        for line, y in enumerate(range(size[1] - 32, 20, -20)):
+            canvas.drawString(size[0] // 10, y, f"Line {line} of page {number} is printed here.")
         canvas.showPage()
     canvas.save()
     return buffer.getvalue()
 
 
-def _xref_stream_pdf() -> bytes:
+def _xref_stream_pdf(size: tuple[int, int]) -> bytes:
     """PDF 1.5: objects within an object stream, places in a cross-reference stream."""
     text = "".join(
-        f"1 0 0 1 72 {740 - 20 * line} Tm (Line {line} of it.) Tj " for line in range(30)
+        f"1 0 0 1 {size[0] // 10} {y} Tm (Line {line} of it.) Tj "
+        for line, y in enumerate(range(size[1] - 32, 20, -20))
     )
     content = zlib.compress(f"BT /F 12 Tf {text}ET".encode())
     packed = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 6 0 R"
-        b"/Resources<</Font<</F 4 0 R>>>>>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Contents 6 0 R" % size
+        + b"/Resources<</Font<</F 4 0 R>>>>>>",
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
     starts = [sum(len(item) + 1 for item in packed[:index]) for index in range(len(packed))]
@@ -211,9 +227,9 @@ def _blank(data: bytes, chance: random.Random) -> bytes:
 _MUTATIONS = [_flip_bits, _truncate, _swap_blocks, _edit_header, _edit_number, _insert, _blank]
 
 
-def mutated_files(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
+def mutated_files(count: int, seed: int = 0, small: bool = False) -> Iterator[tuple[str, bytes]]:
     """(kind, bytes): the kinds by turns, each file drawn by its own seed."""
-    files = list(intact_files().items())
+    files = list(intact_files(small).items())
     for number in range(count):
         kind, data = files[number % len(files)]
         yield kind, mutate(data, random.Random(f"{seed}/{number}"))
@@ -300,7 +316,7 @@ def _memory(what: str) -> float:
 def _child(whole: bool) -> None:
     """Read the files named on standard input; answer each with a line of JSON."""
     warnings.simplefilter("ignore")
-    for kind, data in intact_files().items():
+    for kind, data in intact_files(small=whole).items():
         measure(kind, data, whole)  # what is loaded once is no file's cost
     print(json.dumps({}), flush=True)
     for line in sys.stdin:
@@ -352,7 +368,7 @@ def run(count: int, *, seed: int = 0, whole: bool = False, keep: Path | None = N
     """Read ``count`` mutated files and, for comparison, the intact ones three times each.
 
     Args:
-        whole: Recognise the text too, by ``vlkit.read``.
+        whole: Recognise the text too, by ``vlkit.read``, of smaller pages.
         keep: A folder for files whose outcome breaks a rule.
     """
     outcomes: list[Outcome] = []
@@ -361,13 +377,13 @@ def run(count: int, *, seed: int = 0, whole: bool = False, keep: Path | None = N
         children = _Children(whole)
         try:
             seconds = {}
-            for kind, data in intact_files().items():
+            for kind, data in intact_files(small=whole).items():
                 path.write_bytes(data)
                 trials = [children.read(kind, path) for _ in range(3)]
                 assert all(trial.pages and not trial.failed for trial in trials), trials
                 seconds[kind] = statistics.median(trial.seconds for trial in trials)
             report = Report(outcomes, seconds)
-            for number, (kind, data) in enumerate(mutated_files(count, seed)):
+            for number, (kind, data) in enumerate(mutated_files(count, seed, small=whole)):
                 path.write_bytes(data)
                 outcome = children.read(kind, path)
                 outcomes.append(outcome)

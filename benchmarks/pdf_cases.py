@@ -16,8 +16,9 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,7 @@ from reportlab.pdfgen.canvas import Canvas
 import vlkit.data
 from vlkit.data.degrade import scan
 from vlkit.data.elements import Paragraph, Title
+from vlkit.data.lines import Text
 from vlkit.data.pages import to_pdf, typeset
 from vlkit.data.random_pages import (
     random_business_page,
@@ -111,6 +113,7 @@ def _register() -> str:
 
 def _canvas() -> tuple[Canvas, io.BytesIO]:
     rl_config.useA85 = 0
+    rl_config.invariant = 1
     buffer = io.BytesIO()
     return Canvas(buffer, pagesize=SIZE), buffer
 
@@ -362,7 +365,8 @@ def print_html(body: str) -> bytes:
         command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu"]
         command += ["--no-pdf-header-footer", f"--print-to-pdf={out}", str(page)]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
-        return out.read_bytes()
+        # The same bytes for the same page: the time of printing stands in them.
+        return re.sub(rb"D:\d{14}", b"D:20260101000000", out.read_bytes())
 
 
 def _printed(rng: np.random.Generator, count: int) -> Iterator[Case]:
@@ -411,11 +415,17 @@ LIGATURES = (
 
 @dataclass(frozen=True)
 class Wording:
-    """A PDF and the text that it was made from, paragraphs joined by spaces."""
+    """A PDF and the text that it was made from, paragraphs joined by spaces.
+
+    Attributes:
+        stored: Whether the file holds the text in reading order, so that reading it as it is
+            stored, glyph after glyph, can't do worse.
+    """
 
     kind: str
     pdf: bytes
     text: str
+    stored: bool
 
 
 def wordings(each: int, seed: int = 0) -> Iterator[Wording]:
@@ -423,6 +433,8 @@ def wordings(each: int, seed: int = 0) -> Iterator[Wording]:
     for index in range(each):
         for language in ("eng", "heb"):
             yield _typeset(language, seed + index)
+        for kind in DRAWN:
+            yield _drawn(kind, seed + index)
         if CHROMIUM:
             rng = np.random.default_rng([seed + index, 11])
             for kind, style in SETTINGS.items():
@@ -437,7 +449,55 @@ def _typeset(language: Literal["eng", "heb"], seed: int) -> Wording:
     style = random_style(rng, language)
     made = typeset([Title(texts[0]), *map(Paragraph, texts[1:])], style)
     name = "typeset" if language == "eng" else "typeset, Hebrew"
-    return Wording(name, made.to_pdf(), " ".join(texts))
+    return Wording(name, made.to_pdf(), " ".join(texts), stored=True)
+
+
+Order = Callable[[list[Text], np.random.Generator], list[Text]]
+
+
+def _by_row(texts: list[Text], _: np.random.Generator) -> list[Text]:
+    """Across all columns, as printer drivers and converters write."""
+    return sorted(texts, key=lambda text: (round(text.baseline, 1), text.x))
+
+
+def _without_spaces(texts: list[Text], rng: np.random.Generator) -> list[Text]:
+    """Each word put in its own place."""
+    return [replace(text, space=False) for text in _by_row(texts, rng)]
+
+
+def _by_frame(texts: list[Text], rng: np.random.Generator) -> list[Text]:
+    """Frames of a few lines in the order in which somebody put them on the page."""
+    lines: dict[float, list[Text]] = {}
+    column = 0
+    for last, text in pairwise([texts[0], *texts]):
+        column += text.baseline < last.baseline
+        lines.setdefault(text.baseline + 10_000 * column, []).append(text)
+    rows = list(lines.values())
+    size = int(rng.integers(5, 12))
+    frames = [rows[start : start + size] for start in range(0, len(rows), size)]
+    return [text for at in rng.permutation(len(frames)) for row in frames[at] for text in row]
+
+
+DRAWN: dict[str, tuple[Literal["eng", "heb"], Order]] = {
+    "row by row": ("eng", _by_row),
+    "row by row, Hebrew": ("heb", _by_row),
+    "words without spaces": ("eng", _without_spaces),
+    "frames in any order": ("eng", _by_frame),
+}
+
+
+def _drawn(kind: str, seed: int) -> Wording:
+    """Two and three columns, drawn in another order than they are read in."""
+    language, order = DRAWN[kind]
+    rng = np.random.default_rng([seed, 13])
+    writer = Writer(language, rng)
+    texts = [writer.heading(), *(writer.prose(5) for _ in range(12))]
+    style = random_style(rng, language, columns=2 + seed % 2)
+    if language == "eng":
+        style = replace(style, ligatures=True, hyphenate=True, soft_hyphens=True)
+    made = typeset([Title(texts[0]), *map(Paragraph, texts[1:])], style)
+    pages = [replace(page, ops=tuple(order(page.texts, rng))) for page in made.pages]
+    return Wording(f"columns, {kind}", to_pdf(pages), " ".join(texts), stored=False)
 
 
 def _html(kind: str, style: str, rng: np.random.Generator) -> Wording:
@@ -452,11 +512,12 @@ def _html(kind: str, style: str, rng: np.random.Generator) -> Wording:
         # Paragraphs written in reverse, side by side by their place alone.
         parts = [
             f"<p style='position: absolute; width: 300px; left: {330 * (i // 4)}px;"
-            f" top: {150 * (i % 4)}px'>{escape(text)}</p>"
+            f" top: {190 * (i % 4)}px'>{escape(text)}</p>"
             for i, text in enumerate(texts)
         ][::-1]
     data = print_html(f'<div style="{style}">{"".join(parts)}</div>')
-    return Wording(f"Chromium, {kind}", data, " ".join(texts))
+    stored = kind not in ("spaced out", "positioned")
+    return Wording(f"Chromium, {kind}", data, " ".join(texts), stored)
 
 
 def _rtl_html(rng: np.random.Generator) -> Wording:
@@ -464,4 +525,4 @@ def _rtl_html(rng: np.random.Generator) -> Wording:
     texts = [f"{writer.prose(4)} vlkit {1000 + int(rng.integers(999))}" for _ in range(6)]
     parts = "".join(f"<p>{escape(text)}</p>" for text in texts)
     data = print_html(f"<div dir=rtl style=\"font-family: 'DejaVu Sans'\">{parts}</div>")
-    return Wording("Chromium, Hebrew", data, " ".join(texts))
+    return Wording("Chromium, Hebrew", data, " ".join(texts), stored=False)
