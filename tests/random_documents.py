@@ -44,7 +44,9 @@ names = st.sampled_from(["", "a", "b", "c"])
 blocks = st.builds(
     Block,
     id=names,
-    role=st.sampled_from(["paragraph", "heading", "title", "list_item", "footnote", "caption"]),
+    role=st.sampled_from(
+        ["paragraph", "heading", "title", "list_item", "code", "footnote", "caption"]
+    ),
     level=st.none() | st.integers(-2, 9),
     marker=st.none() | st.sampled_from(["•", "1.", "(a)", "☑", "\x00"]),
     lines=st.lists(lines, max_size=3),

@@ -205,6 +205,27 @@ def test_csv_is_read_by_the_standard_library() -> None:
     assert list(csv.reader(io.StringIO(second)))[2] == ["North & <East>", "1,200", "1,310"]
 
 
+def listing() -> Block:
+    rows = [("def add(a, b):", 50), ("return a  + b", 90), ("``` # *not* bold", 50)]
+    return block("code", [line(text, x, 100 + 30 * i) for i, (text, x) in enumerate(rows)])
+
+
+def test_code_keeps_its_lines_and_indents() -> None:
+    document = one_page(listing())
+    code = "def add(a, b):\n    return a  + b\n``` # *not* bold"
+    assert document.to_markdown() == f"````\n{code}\n````\n"
+    assert rendered(document.to_markdown()).xpath("string(//pre)") == code + "\n"
+    page = lxml.html.fromstring(document.to_html())
+    assert page.xpath("string(//pre/code)") == code
+
+
+def test_code_is_cut_between_lines() -> None:
+    found = one_page(block("code", [line(f"x = {n}", 0, 30 * n) for n in range(50)])).chunks(60)
+    assert all(chunk.text.startswith("```\n") and len(chunk.text) <= 60 for chunk in found)
+    rows = [row for chunk in found for row in chunk.text.splitlines()[1:-1]]
+    assert rows == [f"x = {n}" for n in range(50)]
+
+
 # --- HTML --------------------------------------------------------------------------------------
 
 

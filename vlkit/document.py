@@ -43,6 +43,7 @@ Role = Literal[
     "heading",
     "list_item",
     "caption",
+    "code",
     "footnote",
     "header",
     "footer",

@@ -51,6 +51,7 @@ _DOCBANK_ROLE = {
     "page_number": "footer",
     "paragraph": "paragraph",
     "header": "paragraph",
+    "code": "paragraph",
 }
 _PUBLAYNET_ROLE = {
     "paragraph": "text",
@@ -59,6 +60,7 @@ _PUBLAYNET_ROLE = {
     "title": "title",
     "heading": "title",
     "list_item": "list",
+    "code": "text",
 }
 _REFERENCES = re.compile(r"[\dIVX.\s]*(references|bibliography|literature cited)\W*", re.I)
 _ABSTRACT = re.compile(r"(abstract|summary)\b", re.I)

@@ -10,7 +10,7 @@ from vlkit.document import Chunk, Document, Place
 from vlkit.errors import VlkitError
 from vlkit.export.flow import Grid, GridCell, Node, Passage, flow
 from vlkit.export.footnotes import find_footnotes
-from vlkit.export.markdown import node_markdown
+from vlkit.export.markdown import fenced, node_markdown
 from vlkit.geometry import box_union
 
 # Ends of sentences, and the full stops of Chinese and Japanese, which no space follows.
@@ -104,6 +104,8 @@ class _Chunker:
             yield _Part(indent + text, node.places, item)
         elif isinstance(node, Grid):
             yield from self._table_parts(node)
+        elif isinstance(node, Passage) and node.role == "code":
+            yield from (_Part(piece, node.places) for piece in self._code_pieces(node.text))
         else:
             # Sentences of a long paragraph can't be told apart by place; each keeps all of them.
             yield from (_Part(piece, node.places) for piece in self._sentences(text))
@@ -117,6 +119,16 @@ class _Chunker:
             held = f"{held} {sentence}" if held else sentence
         if held:
             yield held
+
+    def _code_pieces(self, code: str) -> Iterator[str]:
+        """Lines in groups that fit, each between fences of its own."""
+        held: list[str] = []
+        for line in code.splitlines():
+            if held and len(fenced("\n".join([*held, line]))) > self.limit:
+                yield fenced("\n".join(held))
+                held = []
+            held.append(line)
+        yield fenced("\n".join(held))
 
     def _table_parts(self, grid: Grid) -> Iterator[_Part]:
         """Rows in groups that fit, each under the table's caption and header."""

@@ -78,6 +78,8 @@ class _Writer:
         text, place = node.text, _provenance(node.places[0], node.text)
         if node.role == "title":
             item: TextItem = self.result.add_title(text, prov=place)
+        elif node.role == "code":
+            item = self.result.add_code(text, prov=place)
         elif node.role == "heading":
             item = self.result.add_heading(text, level=min(node.level, 100), prov=place)
         else:

@@ -19,6 +19,7 @@ from vlkit.document import (
     Word,
     join_words,
 )
+from vlkit.export.code import code_text
 from vlkit.export.prose import join_lines
 
 RUNNING: frozenset[Role] = frozenset({"header", "footer", "page_number"})
@@ -40,7 +41,10 @@ class Passage:
 
     @property
     def text(self) -> str:
-        """One line: hyphens at line ends undone, a list item's marker left out."""
+        """One line: hyphens at line ends undone, a list item's marker left out. Code keeps its
+        lines."""
+        if self.role == "code":
+            return "\n".join(code_text(block.lines) for _, block in self.parts)
         lines = [line.text for _, block in self.parts for line in block.lines]
         return self._joined(lines)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from vlkit.document import Block, Cell, Document, Figure, Line, Page, Table, Word
+from vlkit.export.code import code_rows
 from vlkit.export.flow import vocabulary
 from vlkit.export.languages import direction_of, language_of
 from vlkit.export.lists import BULLETS, Nested, nest, ordinal
@@ -26,6 +27,7 @@ table { border-collapse: collapse; margin: 1rem 0; }
 th, td { border: 1px solid #d0d7de; padding: .25rem .6rem; vertical-align: top; text-align: start; }
 th { background: #f6f8fa; }
 caption, figcaption { color: #57606a; font-size: .9em; text-align: start; }
+pre { padding: .5rem 1rem; background: #f6f8fa; overflow-x: auto; }
 figure { margin: 1rem 0; padding: .5rem 1rem; border-left: 4px solid #d0d7de; }
 .footnote { font-size: .85em; }
 .error { color: #b42318; }
@@ -38,6 +40,7 @@ _TAGS = {
     "header": "header",
     "footer": "footer",
     "page_number": "div",
+    "code": "pre",
 }
 _CLASSES = {"caption": "caption", "footnote": "footnote", "page_number": "page-number"}
 
@@ -98,7 +101,8 @@ class _Writer:
             dir=direction_of(block.lines),
         )
         links = _data(box=_box(block.box), continues=block.continues)
-        return f"<{tag}{attributes}{links}>{self._inline(block.lines)}</{tag}>"
+        inside = _code(block.lines) if block.role == "code" else self._inline(block.lines)
+        return f"<{tag}{attributes}{links}>{inside}</{tag}>"
 
     def _list(self, items: Sequence[Nested]) -> Iterator[str]:
         if not items:
@@ -175,6 +179,14 @@ class _Writer:
                     pieces.append(" ")
             pieces.append(space)
         return "".join(pieces)
+
+
+def _code(lines: Sequence[Line]) -> str:
+    rows = [
+        "".join(" " * spaces + _word(word, word.text) for spaces, word in row)
+        for row in code_rows(lines)
+    ]
+    return "<code>{}</code>".format("\n".join(rows))
 
 
 def _word(word: Word, shown: str) -> str:

@@ -74,6 +74,8 @@ def _pieces(nodes: list[Node], notes: Footnotes) -> Iterator[str]:
 def _passage(node: Passage, notes: Footnotes) -> str:
     if node.role == "list_item":
         return _list([node], notes)
+    if node.role == "code":
+        return fenced(node.text)
     if label := notes.labels.get(id(node)):
         return f"[^{label}]: {escape(notes.body(node))}"
     text = notes.mark(node, escape)
@@ -84,6 +86,13 @@ def _passage(node: Passage, notes: Footnotes) -> str:
     if node.role == "heading":
         return f"{'#' * min(node.depth, 6)} {_heading(text)}"
     return text if node.role != "caption" else f"*{text}*"
+
+
+def fenced(code: str) -> str:
+    """Lines of code as they are, between fences longer than any run of backticks in them."""
+    longest = max((len(run) for run in re.findall("`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([fence, *map(printable, code.splitlines()), fence]) if code.strip() else ""
 
 
 def _heading(text: str) -> str:

@@ -19,6 +19,7 @@ _COLOURS: dict[str, Colour] = {
     "paragraph": (37, 99, 235),
     "list_item": (13, 148, 136),
     "caption": (124, 58, 237),
+    "code": (67, 56, 202),
     "footnote": (120, 113, 108),
     "header": (100, 116, 139),
     "footer": (100, 116, 139),

@@ -35,6 +35,7 @@ _TYPES: dict[Role, str] = {
     "heading": "heading",
     "list_item": "paragraph",
     "caption": "caption",
+    "code": "other",
     "footnote": "footnote",
     "header": "header",
     "footer": "footer",
