@@ -58,7 +58,7 @@ class Segmentation:
 def ink(gray: Gray) -> Mask:
     """1 where the page is darker than its surroundings: uneven light and tinted paper don't count.
 
-    Dark areas that hold light text are inverted, so that their text is ink too.
+    Light text on dark areas isn't ink: of such an area the gaps between its letters are.
     """
     # Paper is what remains when everything thinner than 1/30 of the page is wiped away.
     reach = max(15, min(gray.shape) // 30) | 1

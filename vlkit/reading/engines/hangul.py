@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 from vlkit.reading.engines.tesseract_api import Api, RawWord, read_lines
 from vlkit.reading.lines import Gray, Segmentation, TextLine, cut
@@ -21,11 +22,22 @@ KOREAN = frozenset({"kor", "kor_vert"})
 SINGLE_WORD = 8
 SPACE = (0.16, 0.4)
 """White that is a space is found between these, in heights of the line."""
+WIDE = 0.1
+"""White wider by this parts words whatever was read across it."""
+HALF_SURE = 0.5
+"""Confidence from which a word of the other languages keeps together what it covers."""
 HANDICAP = 0.1
 """By how much surer the other languages must be of a word that the Korean model reads as syllables
 alone; of one that it reads as a mixture they may be half as much less sure."""
 SURE = 0.9
 """Confidence from which a word of figures and syllables needs no second look."""
+DOUBTFUL = 0.6
+"""Confidence of such a word up to which its figures may be wrong, too, not only its letters."""
+FIGURE = re.compile(r"[0-9][0-9.,]*[0-9]")
+THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
+PLAIN = re.compile(
+    r"^[^\w]?(?:[A-Za-z'’-]+|[0-9.,:/%~-]+|[\w.-]+@[\w.-]+|www[\w./-]+)[^\w]*$", re.A
+)
 MIXED = re.compile(r"^([^가-힣]*[0-9A-Za-z][^가-힣]*)([가-힣].*)$")
 
 
@@ -110,20 +122,20 @@ def _space(found: Segmentation, lines: Sequence[TextLine]) -> float:
 
 
 def _spans(found: Segmentation, read: _Read, space: float) -> list[tuple[int, int]]:
-    """(x0, x1) of the line's words: where there is white and Tesseract, which parts too much,
-    read no word across it.
+    """(x0, x1) of the line's words: where there is white and neither reading has a word across
+    it. Both part too much rather than too little, so they are believed but for very wide white.
     """
     columns = _columns(found, read.line)
     height = read.line.box[3] - read.line.box[1]
-    breaks = np.flatnonzero(np.diff(columns) - 1 >= space * height)
+    share = (np.diff(columns) - 1) / height
+    breaks = np.flatnonzero(share >= space)
     middle = (columns[breaks] + columns[breaks + 1]) / 2
     across = np.zeros(len(breaks), bool)
-    for word in read.korean:
-        if has_hangul(word.text) and word.confidence >= SURE:
-            # Its box may reach a little into the white beside it.
-            x0, _, x1, _ = word.box
-            across |= (middle > x0 + height / 2) & (middle < x1 - height / 2)
-    breaks = breaks[~across]
+    for word in [*read.korean, *(word for word in read.other if word.confidence >= HALF_SURE)]:
+        # Its box may reach a little into the white beside it.
+        x0, _, x1, _ = word.box
+        across |= (middle > x0 + height / 3) & (middle < x1 - height / 3)
+    breaks = breaks[~across | (share[breaks] >= space + WIDE)]
     starts = columns[np.concatenate([[0], breaks + 1])]
     ends = columns[np.concatenate([breaks, [len(columns) - 1]])] + 1
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
@@ -138,13 +150,38 @@ def _best(read: _Read, spans: Sequence[tuple[int, int]], number: int) -> list[Ra
     chosen = []
     pairs = zip(_fill(read.korean, spans), _fill(read.other, spans), strict=True)
     for (x0, x1), (korean, other) in zip(spans, pairs, strict=True):
+        korean = (with_thousands(korean[0], other[0]), korean[1])
         pure = all(has_hangul(character) for character in korean[0].rstrip(".,"))
         need = korean[1] + (HANDICAP if pure else -HANDICAP / 2)
-        text, sure = other if other[0] and (not korean[0] or other[1] > need) else korean
+        better = other[0] and (not korean[0] or other[1] > need)
+        text, sure = other if better and not runs_into_hangul(korean[0], other[0]) else korean
         box = (float(x0), float(read.line.box[1]), float(x1), float(read.line.box[3]))
         if text:
             chosen.append(RawWord(text, box, sure, number))
     return chosen
+
+
+def runs_into_hangul(korean: str, other: str) -> bool:
+    """Whether the other languages' reading of a mixed word mistakes its syllables for letters:
+    it goes on where the Korean one has syllables, or is neither a word, a figure nor an address.
+    """
+    parts = MIXED.match(korean)
+    return parts is not None and (other.startswith(parts[1]) or not PLAIN.match(other))
+
+
+def with_thousands(korean: str, other: str) -> str:
+    """The Korean reading with its figure as the other languages' has it, if that has commas.
+
+    The Korean model reads ``1,250`` as ``11250`` or ``1.250``. The other one's figure may run on
+    in what is Hangul, but after three digits a group is full.
+    """
+    figure, grouped = FIGURE.search(korean), THOUSANDS.search(other)
+    if figure is None or grouped is None:
+        return korean
+    here, there = (re.sub(r"[.,]", "", found[0]) for found in (figure, grouped))
+    if Levenshtein.distance(here, there) > 1:
+        return korean
+    return korean[: figure.start()] + grouped[0] + korean[figure.end() :]
 
 
 def _fill(words: Sequence[RawWord], spans: Sequence[tuple[int, int]]) -> list[tuple[str, float]]:
@@ -179,9 +216,11 @@ def _reread(
             unsure.append((index, parts[2], _before_hangul(found, word, parts[2])))
     pictures = [cut(gray, box, found.text_height, scale)[0] for _, _, box in unsure]
     for (index, rest, _), read in zip(unsure, api.read(pictures, other, SINGLE_WORD), strict=True):
-        head = "".join(part.text for part in read)
+        head = "".join(part.text for part in read).rstrip(".,:")
         sure = min((part.confidence for part in read), default=0.0)
-        if head and sure > words[index].confidence - HANDICAP:
+        before = words[index].confidence
+        lettered = any(character.isalpha() for character in head)
+        if head and sure > before - HANDICAP and (lettered or before < DOUBTFUL):
             words[index] = replace(words[index], text=head + rest, confidence=sure)
     return words
 
