@@ -1,9 +1,11 @@
 """Many files: each failure on its own, killed runs that go on, the same result as one by one."""
 
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -141,3 +143,53 @@ if __name__ == "__main__":
         "vlkit-read.jsonl",
     }
     assert Document.load(tmp_path / "out" / "short.json").pages
+
+
+def test_ctrl_c_ends_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number:02}.pdf").write_bytes(pdf(f"file {number}"))
+    program = Path(sys.executable).with_name("vlkit")
+    command = [program, "read", folder, "--output", out, "--engine", "pdf-text", "--workers", "2"]
+    run = subprocess.Popen(
+        [*map(str, command)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while run.poll() is None and not list(out.glob("*.md")):
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "Run the same command again to go on" in said
+    assert "Traceback" not in said
+
+
+def test_a_script_without_its_guard_is_told_so(files: list[Path], tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(f"import vlkit\nlist(vlkit.read_many({str(files[2])!r}))\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "worker processes can't start" in done.stderr
+    assert "__main__" in done.stderr
+
+
+def test_an_address_is_fetched_once(files: list[Path]) -> None:
+    asked: list[str] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            asked.append(str(args[0]))
+
+        def translate_path(self, path: str) -> str:
+            return str(files[0].parent / Path(path).name)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/long.pdf"
+        (result,) = read_many([address], engine="pdf-text", allow_remote=True)
+        server.shutdown()
+    assert result.document is not None
+    assert len(result.document.pages) == 9
+    assert result.document.name == "long.pdf"
+    assert result.document.source == address
+    assert len(asked) == 1

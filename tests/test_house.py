@@ -61,11 +61,13 @@ def imports(path: Path, *, at_import_only: bool = False) -> set[str]:
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute here"
+            assert node.module
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                is_module = (ROOT / (full.replace(".", "/") + ".py")).exists()
+                place = ROOT / full.replace(".", "/")
+                is_module = place.with_suffix(".py").exists() or place.is_dir()
                 found.add(full if is_module else node.module)
         stack.extend(ast.iter_child_nodes(node))
     return found

@@ -7,6 +7,7 @@ import pytest
 
 from vlkit.errors import OutputError
 from vlkit.reading.output import Journal, Output, output_names
+from vlkit.reading.read import ReadOptions
 
 
 def test_names_drop_what_all_inputs_share() -> None:
@@ -26,8 +27,8 @@ def test_names_with_dots_and_addresses() -> None:
     assert names["/in/v1.2 final.pdf"].endswith("v1.2 final")
 
 
-def journal(folder: Path, options: str = "options", formats: tuple[str, ...] = ("md",)) -> Journal:
-    return Journal(Output(folder, formats), options)
+def journal(folder: Path, lang: str = "eng", formats: tuple[str, ...] = ("md",)) -> Journal:
+    return Journal(Output(folder, formats), ReadOptions(lang=lang))
 
 
 def test_what_is_done_is_known_to_the_next_run(tmp_path: Path) -> None:
@@ -36,9 +37,10 @@ def test_what_is_done_is_known_to_the_next_run(tmp_path: Path) -> None:
     first = journal(result.parent)
     assert first.done(str(source)) == []
     result.write_text("text")
+    first.begin(str(source), "in")
     first.add(str(source), [str(result)])
     assert journal(result.parent).done(str(source)) == [str(result)]
-    assert journal(result.parent, "other options").done(str(source)) == []
+    assert journal(result.parent, "kor").done(str(source)) == []
     assert journal(result.parent, formats=("md", "json")).done(str(source)) == []
 
 
@@ -47,9 +49,11 @@ def test_a_changed_input_or_a_lost_result_is_read_again(tmp_path: Path) -> None:
     source.write_bytes(b"picture")
     first = journal(result.parent)
     result.write_text("text")
+    first.begin(str(source), "in")
     first.add(str(source), [str(result)])
     os.utime(source, ns=(1, 1))
     assert journal(result.parent).done(str(source)) == []
+    first.begin(str(source), "in")
     first.add(str(source), [str(result)])
     assert journal(result.parent).done(str(source)) == [str(result)]
     result.unlink()
@@ -61,12 +65,13 @@ def test_a_line_cut_short_by_a_killed_process_is_passed_over(tmp_path: Path) -> 
     source.write_bytes(b"picture")
     first = journal(result.parent)
     result.write_text("text")
+    first.begin(str(source), "in")
     first.add(str(source), [str(result)])
-    first.add("/some/where/else.png", [])
+    first.begin("/some/where/else.png", "else")
     os.truncate(first.path, first.path.stat().st_size - 9)
     again = journal(result.parent)
     assert again.done(str(source)) == [str(result)]
-    again.add("other", [])
+    again.begin("other.png", "other")
     assert journal(result.parent).done(str(source)) == [str(result)]
 
 
@@ -78,6 +83,7 @@ def test_another_inputs_result_is_not_replaced(tmp_path: Path) -> None:
     out = journal(tmp_path / "out")
     result = tmp_path / "out" / "x.md"
     result.write_text("text")
+    out.begin(str(first), "x")
     out.add(str(first), [str(result)])
     again = journal(tmp_path / "out")
     assert again.taken(str(first), "x") is None
@@ -122,3 +128,34 @@ def test_a_run_killed_between_writing_and_noting_may_write_again(tmp_path: Path)
 def test_numbered_results_of_one_input_are_not_those_of_another() -> None:
     names = output_names(["/in/s.tif", "/in/s-1.png", "/in/t-1.png"])
     assert list(names.values()) == ["s", "s-1.png", "t-1"]
+
+
+def test_the_output_folder_may_be_spelled_otherwise_and_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in.png"
+    source.write_bytes(b"picture")
+    monkeypatch.chdir(tmp_path)
+    first = journal(Path("out"))
+    first.begin("in.png", "in")
+    (tmp_path / "out" / "in.md").write_text("text")
+    first.add("in.png", ["out/in.md"])
+    assert journal(tmp_path / "out").done(str(source)) == [str(tmp_path / "out" / "in.md")]
+    (tmp_path / "out").rename(tmp_path / "moved")
+    assert journal(tmp_path / "moved").done("in.png") == [str(tmp_path / "moved" / "in.md")]
+
+
+def test_a_journal_of_rubbish_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / Journal.FILE).write_bytes(b"\xff\xfe\x00\nnull\n{}\n[1]\n")
+    assert journal(tmp_path).done("in.png") == []
+
+
+def test_no_password_shapes_the_journal(tmp_path: Path) -> None:
+    lines = []
+    for password in ("1234", "5678"):
+        folder = tmp_path / password
+        kept = Journal(Output(folder), ReadOptions(password=password))
+        kept.begin("https://host/a.pdf", "a")
+        kept.add("https://host/a.pdf", [])
+        lines.append((folder / Journal.FILE).read_text())
+    assert lines[0] == lines[1]

@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 ALL_DONE, NONE_DONE, SOME_DONE = 0, 1, 3
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -105,14 +106,14 @@ def read(
             on_pages=progress.expect,
             on_page=progress.advance,
         )
-        if output:
-            for result in results:
+        try:
+            for result in results if output else _in_order(results, inputs):
                 progress.report(result)
-        else:
-            for result in _in_order(results, inputs):
-                progress.report(result)
-                if result.document:
+                if result.document and not output:
                     _print(result.document, formats[0], result.path if len(inputs) > 1 else "")
+        except KeyboardInterrupt:
+            progress.interrupted(output is not None)
+            raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(progress.exit_code)
 
 
@@ -298,6 +299,10 @@ class _Progress:
     def complain(self, error: VlkitError) -> None:
         self.failed += 1
         self.console.print(f"[red]error[/]: {escape(str(error))}")
+
+    def interrupted(self, resumable: bool) -> None:
+        remedy = "Run the same command again to go on." if resumable else ""
+        self.console.print(f"[yellow]stopped[/] after {self.done} files. {remedy}")
 
     def report(self, result: Result) -> None:
         """Say what became of a file: its errors, or where its results are."""

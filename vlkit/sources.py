@@ -150,7 +150,7 @@ def open_source(
         TooLarge: It has more bytes or pages than the limits allow.
     """
     limits = limits or Limits()
-    name, place = _names(source)
+    name, place = name_of(source)
     try:
         opened = _open(source, password, allow_remote, limits)
         try:
@@ -338,7 +338,7 @@ def _check_bytes(size: int, limits: Limits) -> None:
         )
 
 
-def _names(source: Readable) -> tuple[str, str | None]:
+def name_of(source: Readable) -> tuple[str, str | None]:
     """The name for the document, and what errors call the input."""
     match source:
         case str() if ADDRESS.match(source):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 import cv2
 
 from vlkit.document import Document, Page
+from vlkit.download import download
 from vlkit.errors import EngineError, VlkitError
 from vlkit.layout.finish import finish
+from vlkit.paths import ADDRESS
 from vlkit.reading.output import Journal, Output, output_names, write_outputs
 from vlkit.reading.pipeline import failed_page
 from vlkit.reading.pool import Pool, Task
 from vlkit.reading.read import Reader, ReadOptions
-from vlkit.sources import Source, expand, open_source, page_spans
+from vlkit.sources import Source, expand, name_of, open_source, page_spans
 
 PAGES_PER_TASK = 4
 """Few enough to share one file's pages among processes, enough to open it seldom."""
@@ -152,11 +155,14 @@ class _Batch:
     def run(self, todo: list[str], workers: int) -> Iterator[Result]:
         waiting = iter(todo)
         self.alone = len(todo) == 1
-        with Pool(workers, _start_worker, (self.options,)) as pool:
+        with (
+            tempfile.TemporaryDirectory(prefix="vlkit-") as scratch,
+            Pool(workers, _start_worker, (self.options,)) as pool,
+        ):
             under_way = 0
             while True:
                 while under_way < FILES_UNDER_WAY * workers and (name := next(waiting, None)):
-                    pool.submit(Task(("count", name), _count_pages, (name, self.options)))
+                    pool.submit(Task(("count", name), _count_pages, (name, scratch)))
                     under_way += 1
                 if not under_way:
                     return
@@ -175,12 +181,20 @@ class _Batch:
             error = _typed(value).at(file=name)
             if step != "read":
                 return Result(name, error=error)
-            value = [failed_page(number, error) for number in arguments[1]]
+            _, numbers, threads = arguments
+            if len(numbers) > 1:  # one of these pages is the culprit: the others are innocent
+                self.awaited[name] += len(numbers) - 1
+                for number in numbers:
+                    again = (arguments[0], [number], threads)
+                    pool.submit(Task(("read", name), _read_pages, again))
+                return None
+            value = [failed_page(numbers[0], error)]
         if step == "write":
             document, written = value
             return Result(name, document, written=written)
         if step == "count":
-            self._submit_pages(pool, name, value)
+            numbers, place = value
+            self._submit_pages(pool, name, numbers, place)
             return None
         self.pages[name] += value
         self.awaited[name] -= 1
@@ -189,11 +203,11 @@ class _Batch:
                 self.on_page(name)
         if not self.awaited[name]:
             pages = sorted(self.pages.pop(name), key=lambda page: page.number)
-            job = (name, pages, self.output, self.stems[name])
+            job = (name, arguments[0], pages, self.output, self.stems[name])
             pool.submit(Task(("write", name), _write, job))
         return None
 
-    def _submit_pages(self, pool: Pool, name: str, numbers: list[int]) -> None:
+    def _submit_pages(self, pool: Pool, name: str, numbers: list[int], place: str) -> None:
         if self.on_pages:
             self.on_pages(name, len(numbers))
         spans = [
@@ -204,7 +218,7 @@ class _Batch:
         # A single page has the whole machine; of several, each has a core.
         threads = (os.cpu_count() or 1) if self.alone and len(numbers) == 1 else 1
         for span in spans:
-            pool.submit(Task(("read", name), _read_pages, (name, span, threads)))
+            pool.submit(Task(("read", name), _read_pages, (place, span, threads)))
 
 
 _reader: Reader | None = None
@@ -218,22 +232,26 @@ def _start_worker(options: ReadOptions) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _open(name: str, options: ReadOptions, pages: str | None) -> Source:
-    return open_source(
-        name,
-        password=options.password,
-        pages=pages,
-        allow_remote=options.allow_remote,
-        limits=options.limits,
-    )
+def _open(place: str, pages: str | None) -> Source:
+    assert _reader
+    options = _reader.options
+    return open_source(place, password=options.password, pages=pages, limits=options.limits)
 
 
-def _count_pages(name: str, options: ReadOptions) -> list[int]:
-    with _open(name, options, options.pages) as source:
-        return source.numbers
+def _count_pages(name: str, scratch: str) -> tuple[list[int], str]:
+    """The numbers of the pages to read, and where: an address is fetched once, into a file."""
+    assert _reader
+    place = name
+    if ADDRESS.match(name):
+        content = download(name, _reader.options.limits.bytes)
+        handle, place = tempfile.mkstemp(dir=scratch)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    with _open(place, _reader.options.pages) as source:
+        return source.numbers, place
 
 
-def _read_pages(name: str, numbers: list[int], threads: int) -> list[Page]:
+def _read_pages(place: str, numbers: list[int], threads: int) -> list[Page]:
     assert _reader
     # Engines look at it as they load their models, which they do on the first page.
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -241,19 +259,20 @@ def _read_pages(name: str, numbers: list[int], threads: int) -> list[Page]:
     # A decoder that hangs holds the interpreter too: only a thread outside it can end that.
     faulthandler.dump_traceback_later(SECONDS_PER_PAGE * len(numbers), exit=True)
     try:
-        with _open(name, _reader.options, ",".join(map(str, numbers))) as source:
+        with _open(place, ",".join(map(str, numbers))) as source:
             return list(_reader.pages(source))
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
 def _write(
-    name: str, pages: list[Page], output: Output | None, stem: str
+    name: str, place: str, pages: list[Page], output: Output | None, stem: str
 ) -> tuple[Document, list[str]]:
     assert _reader
-    document = finish(Document(name=Path(name).name, pages=pages))
-    document.with_source(name, _reader.options.password)
-    return document, write_outputs(document, output, stem) if output else []
+    document = finish(Document(name=name_of(name)[0], pages=pages))
+    document.with_source(place, _reader.options.password)
+    written = write_outputs(document, output, stem) if output else []
+    return document.with_source(name, _reader.options.password), written
 
 
 def _typed(error: BaseException) -> VlkitError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from vlkit import __version__
 from vlkit.document import Document
 from vlkit.errors import OutputError
+from vlkit.reading.read import ReadOptions
 
 SUFFIXES = {"alto": ".alto.xml", "page": ".page.xml", "overlay": ".overlay.png"}
 """Where other programs expect more of a file's name than the format."""
@@ -95,6 +98,14 @@ def result_paths(output: Output, stem: str) -> list[Path]:
     return [base.with_name(base.name + SUFFIXES.get(form, f".{form}")) for form in formats]
 
 
+class Entry(BaseModel):
+    """A line of the journal: an input, how it was, and its results below the output folder."""
+
+    input: str
+    state: str
+    written: list[str]
+
+
 class Journal:
     """A line of JSON for every input that is done, in the output folder.
 
@@ -104,16 +115,18 @@ class Journal:
 
     FILE = "vlkit-read.jsonl"
 
-    def __init__(self, output: Output, options: object) -> None:
+    def __init__(self, output: Output, options: ReadOptions) -> None:
         self.path = output.folder / self.FILE
-        settings = repr((options, tuple(output.formats), output.overlay))
-        self._settings = hashlib.sha256(settings.encode()).hexdigest()[:16]
         self._output = output
-        self._lines: dict[str, dict[str, object]] = {}
+        # Without the password: a short one could be found from the hash.
+        settings = (__version__, replace(options, password=None), *output.formats, output.overlay)
+        self._settings = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+        self._lines: dict[str, Entry] = {}
         self._owners: dict[str, str] = {}
+        self._begun: dict[str, str] = {}
         try:
             output.folder.mkdir(parents=True, exist_ok=True)
-            text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+            text = self.path.read_text("utf-8", errors="replace") if self.path.exists() else ""
         except OSError as error:
             raise OutputError(
                 f"the output folder can't be used: {error.strerror}",
@@ -122,25 +135,24 @@ class Journal:
             ) from error
         for line in text.splitlines():
             try:
-                entry = json.loads(line)
+                entry = Entry.model_validate_json(line)
             except ValueError:  # the line that was being written when the machine stopped
                 continue
-            self._lines[entry["input"]] = entry
-            self._owners |= dict.fromkeys(entry["written"], entry["input"])
+            self._lines[entry.input] = entry
+            self._owners |= dict.fromkeys(entry.written, entry.input)
 
     def done(self, name: str) -> list[str]:
         """The files that an earlier run wrote for this input; none if it is to be read."""
         entry = self._lines.get(_absolute(name))
-        if not entry or entry["state"] != self._state(name):
+        if not entry or entry.state != self._state(name):
             return []
-        written = entry["written"]
-        assert isinstance(written, list)
-        return written if all(Path(path).exists() for path in written) else []
+        written = [self._output.folder / path for path in entry.written]
+        return [str(path) for path in written] if all(path.exists() for path in written) else []
 
     def taken(self, name: str, stem: str) -> OutputError | None:
         """An error where a result would replace a file that is not an earlier one of its own."""
         for path in result_paths(self._output, stem):
-            owner = self._owners.get(str(path))
+            owner = self._owners.get(self._relative(path))
             if not path.exists() or owner == _absolute(name):
                 continue
             what = f"the result of {owner}" if owner else "a file that vlkit did not write"
@@ -153,25 +165,31 @@ class Journal:
 
     def begin(self, name: str, stem: str) -> None:
         """Claim the places of an input's results, before any of them is written."""
+        self._begun[name] = self._state(name)
         places = [str(path) for path in result_paths(self._output, stem)]
-        self._append({"input": _absolute(name), "state": "begun", "written": places})
+        self._append(name, "begun", places)
 
     def add(self, name: str, written: Sequence[str]) -> None:
-        """Note that an input is done."""
-        state = self._state(name)
-        self._append({"input": _absolute(name), "state": state, "written": list(written)})
+        """Note that an input, as it was when it was begun, is done."""
+        self._append(name, self._begun[name], written)
 
-    def _append(self, entry: dict[str, object]) -> None:
+    def _append(self, name: str, state: str, written: Sequence[str]) -> None:
+        places = [self._relative(Path(path)) for path in written]
+        entry = Entry(input=_absolute(name), state=state, written=places)
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 # The line break stands first, so that a line cut short by a crash ends here.
-                file.write("\n" + json.dumps(entry, ensure_ascii=False))
+                file.write("\n" + entry.model_dump_json())
         except OSError as error:
             raise OutputError(
                 f"the journal can't be written: {error.strerror}",
                 remedy="Make room, then run the same command again: it goes on from here",
                 file=self.path,
             ) from error
+
+    def _relative(self, path: Path) -> str:
+        """From the output folder, which may be spelled in many ways and moved."""
+        return path.relative_to(self._output.folder).as_posix()
 
     def _state(self, name: str) -> str:
         try:

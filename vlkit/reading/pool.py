@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Hashable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from types import TracebackType
 from typing import Any
 
-from vlkit.errors import DamagedInput
+from vlkit.errors import DamagedInput, EngineError
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,13 @@ class Pool:
     arguments: tuple[Any, ...] = ()
     _running: dict[Future[Any], Task] = field(default_factory=dict, init=False)
     _executor: ProcessPoolExecutor | None = field(default=None, init=False)
+    _began: Event | None = field(default=None, init=False)
+    """Set as soon as any worker lives."""
+    _others: set[BaseProcess] = field(default_factory=set, init=False)
+    """Processes that the program had before."""
 
     def __enter__(self) -> Pool:
+        self._others = set(multiprocessing.active_children())
         self._executor = self._start(self.workers)
         return self
 
@@ -51,8 +59,11 @@ class Pool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._executor:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        assert self._executor
+        if kind:  # an error or Ctrl-C: nobody waits for what is under way
+            for process in set(multiprocessing.active_children()) - self._others:
+                process.terminate()
+        self._executor.shutdown(wait=not kind, cancel_futures=True)
 
     def __len__(self) -> int:
         """Tasks submitted whose results were not taken yet."""
@@ -79,6 +90,13 @@ class Pool:
 
     def _recover(self) -> list[tuple[Task, Any]]:
         assert self._executor
+        assert self._began
+        if not self._began.is_set():
+            raise EngineError(
+                "worker processes can't start",
+                remedy="They import the script that started them: put what it does under "
+                "`if __name__ == '__main__':`",
+            )
         self._executor.shutdown(wait=True, cancel_futures=True)
         results = []
         for future, task in self._running.items():
@@ -103,9 +121,18 @@ class Pool:
 
     def _start(self, workers: int) -> ProcessPoolExecutor:
         # Not forked: ONNX Runtime and pdfium hold threads and locks that a fork would copy.
+        context = multiprocessing.get_context("spawn")
+        self._began = self._began or context.Event()
         return ProcessPoolExecutor(
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=self.initializer,
-            initargs=self.arguments,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(self._began, self.initializer, self.arguments),
         )
+
+
+def _begin(began: Event, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    began.set()
+    # Ctrl-C reaches the whole group; the parent decides what becomes of its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    initializer(*arguments)
