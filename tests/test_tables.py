@@ -288,9 +288,9 @@ def test_transcribed_tables():
     folder = Path(__file__).parent / "data" / "tables"
     scores = []
     with (folder / "index.tsv").open() as file:
-        entries = [e for e in csv.DictReader(file, delimiter="\t") if e["pdf"].startswith("redp")]
+        entries = [e for e in csv.DictReader(file, delimiter="\t") if e["file"].startswith("redp")]
     for entry in entries:
-        path = Path(os.environ["VLKIT_DATA"]) / "pdfs" / entry["pdf"]
+        path = Path(os.environ["VLKIT_DATA"]) / entry["folder"] / entry["file"]
         with pdf.PdfFile(path) as source:
             image = source.page(int(entry["page"]))
             found, _ = find_tables(engine.recognise(image, []), image, image.width, image.height)
