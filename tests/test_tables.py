@@ -207,6 +207,56 @@ def test_a_frame_round_text_is_no_table():
     assert find(column_of_prose(30, 0), frame) == []
 
 
+def justified(x: float, y: float, right: float, texts: Sequence[str]) -> list[Line]:
+    """Lines of text whose spaces fill them up to the right edge."""
+    found = []
+    for row, text in enumerate(texts):
+        words = text.split()
+        space = (right - x - LETTER * sum(map(len, words))) / (len(words) - 1)
+        left, placed = x, []
+        for word in words:
+            placed += line(word, left, y + 14 * row).words
+            left = placed[-1].box[2] + space
+        found.append(Line(words=placed, box=box_union(w.box for w in placed)))
+    return found
+
+
+def test_justified_text_round_a_table_stays_out_of_it():
+    above = justified(50, 40, 390, ["Where two bids were equal the quality office chose it"] * 3)
+    below = justified(50, 216, 390, ["A further sum has been set aside for the paper work"] * 3)
+    assert above[0].words[1].box[0] - above[0].words[0].box[2] > 0.6 * 10
+    tables, rest = find_tables([*above, *goods(), *below], None, WIDTH, HEIGHT)
+    assert [content(table) for table in tables] == [GOODS]
+    assert rest == [*above, *below]
+
+
+def test_text_written_over_drawn_columns_stays_whole():
+    xs, ys = (50, 150, 250, 350), (50, 80, 110, 140)
+    rules = [(50, y, 350, y) for y in ys] + [(x, 50, x, 140) for x in xs]
+    text = lines(
+        *((word, x + 8, 60) for word, x in zip(["Code", "Goods", "Price"], xs, strict=False)),
+        ("This authorises the laboratory to buy", 58, 90),
+        *((word, x + 8, 120) for word, x in zip(["7", "Bolts", "1.20"], xs, strict=False)),
+    )
+    (table,) = find(text, rules)
+    assert [cell.text for cell in table.cells if cell.row == 1] == [text[3].text]
+
+
+def test_labels_of_a_drawing_are_no_table():
+    rng = np.random.default_rng(0)
+    image = picture([])
+    image.pixels[:] = rng.integers(0, 256, image.pixels.shape, np.uint8)
+    assert find_tables(goods(), picture([]), WIDTH, HEIGHT)[0]
+    assert not find_tables(goods(), image, WIDTH, HEIGHT)[0]
+
+
+def test_a_rule_that_lines_run_past_is_no_border():
+    rules = [(200, y, 420, y) for y in (40, 75, 110, 145)] + [(200, 40, 200, 145)]
+    rules += [(300, 40, 300, 145), (420, 40, 420, 145)]
+    text = lines(*((" ".join(PROSE[:8]), 50, y) for y in (50, 85, 120)), ("x", 350, 50))
+    assert find(text, rules) == []
+
+
 @st.composite
 def tilings(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int, int, int]]]:
     """Rows, columns and non-overlapping rectangles (row, column, spans) that fill them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from vlkit.layout.tables.columns import visual_rows
+from vlkit.layout.tables.columns import Chunk, visual_rows
 from vlkit.layout.tables.grid import Grid, Slot, Token, merge_places
 
 _CUT = 0.1
@@ -88,21 +89,29 @@ def _numbers(kept: Sequence[int], count: int) -> list[int]:
 def with_typed_over(grid: Grid, tokens: Sequence[Token], unit: float) -> Grid:
     """The grid with cells joined where one line of text is written over the rule between them.
 
-    That is so where the rule runs through a word, in a line of three words or more.
+    That is so where the rule runs through a word, in a line of three words or more, or between
+    words too close for a border, in one of five or more.
     """
     inside = [t for t in tokens if grid.place(t.box) is not None]
     joined = [(slot.places[0], place) for slot in grid.slots for place in slot.places[1:]]
     before = len(joined)
     for chunk in (chunk for row in visual_rows(inside, unit) for chunk in row):
-        crossed = [
-            x
-            for token in chunk.tokens
-            for x in grid.xs[1:-1]
-            if token.box[0] + 0.6 * unit < x < token.box[2] - 0.6 * unit
-        ]
-        if len(chunk.tokens) > 2 and crossed:
+        if _runs_over(chunk, grid.xs[1:-1], unit):
             found = [place for t in chunk.tokens if (place := grid.place(t.box)) is not None]
             joined += [(found[0], place) for place in found[1:] if place[0] == found[0][0]]
     if len(joined) == before:
         return grid
     return replace(grid, slots=merge_places(grid.rows, grid.columns, joined))
+
+
+def _runs_over(chunk: Chunk, xs: Sequence[float], unit: float) -> bool:
+    """Whether a line of text is written over one of the rules at ``xs``."""
+    tokens, margin = chunk.tokens, 0.6 * unit
+    if any(t.box[0] + margin < x < t.box[2] - margin for t in tokens for x in xs):
+        return len(tokens) > 2
+    named = sum(any(letter.isalpha() for letter in token.word.text) for token in tokens)
+    return named > 4 and any(
+        before.box[2] <= x <= after.box[0] < before.box[2] + 0.45 * unit
+        for before, after in pairwise(tokens)
+        for x in xs
+    )
