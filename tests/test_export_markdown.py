@@ -207,7 +207,7 @@ def test_csv_is_read_by_the_standard_library() -> None:
 
 def listing() -> Block:
     rows = [("def add(a, b):", 50), ("return a  + b", 90), ("``` # *not* bold", 50)]
-    return block("code", [line(text, x, 100 + 30 * i) for i, (text, x) in enumerate(rows)])
+    return block("code", [line(text, x, 100 + 24 * i) for i, (text, x) in enumerate(rows)])
 
 
 def test_code_keeps_its_lines_and_indents() -> None:
@@ -219,8 +219,13 @@ def test_code_keeps_its_lines_and_indents() -> None:
     assert page.xpath("string(//pre/code)") == code
 
 
+def test_code_keeps_its_blank_lines() -> None:
+    lines = [line("a = 1", 0, 0), line("b = 2", 0, 48)]
+    assert one_page(block("code", lines)).to_markdown() == "```\na = 1\n\nb = 2\n```\n"
+
+
 def test_code_is_cut_between_lines() -> None:
-    found = one_page(block("code", [line(f"x = {n}", 0, 30 * n) for n in range(50)])).chunks(60)
+    found = one_page(block("code", [line(f"x = {n}", 0, 24 * n) for n in range(50)])).chunks(60)
     assert all(chunk.text.startswith("```\n") and len(chunk.text) <= 60 for chunk in found)
     rows = [row for chunk in found for row in chunk.text.splitlines()[1:-1]]
     assert rows == [f"x = {n}" for n in range(50)]

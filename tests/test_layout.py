@@ -333,3 +333,31 @@ def test_a_logo_at_the_foot_of_a_cover_is_no_title() -> None:
 def test_entries_of_a_table_of_contents_stay_apart() -> None:
     lines = [text_line("Notices . . . . . . . vii", 50, 100), text_line("Index ..... 9", 50, 113)]
     assert [len(block.lines) for block in build_blocks(lines)] == [1, 1]
+
+
+def typed_line(text: str, x: float, y: float) -> Line:
+    """Every character .6 em wide, in a font of its own."""
+    words, at = [], x
+    for part in text.split(" "):
+        if part:
+            box = (at, y, at + 0.6 * SIZE * len(part), y + SIZE)
+            words.append(Word(text=part, box=box, font="Typed", font_size=SIZE))
+        at += 0.6 * SIZE * (len(part) + 1)
+    return Line(words=words, box=box_union(word.box for word in words))
+
+
+def test_code_is_one_block_line_by_line() -> None:
+    code = ["def mean(values):", "    total = sum(values)", "    return total / len(values)", "}"]
+    listing = [typed_line(text, 50, 200 + 13 * row) for row, text in enumerate(code)]
+    document = read_pages([*paragraph(50, 100), *listing, *paragraph(50, 300)])
+    roles = [block.role for block in document.pages[0].blocks]
+    assert roles == ["paragraph", "code", "paragraph"]
+    assert "```\n" + "\n".join(code) + "\n```" in document.to_markdown()
+
+
+def test_a_typewritten_letter_is_no_code() -> None:
+    lines = [
+        typed_line("Dear Sir, we thank you for your order", 50, 100 + 13 * n) for n in range(9)
+    ]
+    document = read_pages(lines)
+    assert {block.role for block in document.pages[0].blocks} == {"paragraph"}

@@ -10,6 +10,8 @@ from vlkit.document import Line, Word
 
 # Spaces in a row.
 _MOST = 100
+# Of the line's height.
+_BLANK = 1.0
 
 
 def code_text(lines: Sequence[Line]) -> str:
@@ -20,12 +22,19 @@ def code_text(lines: Sequence[Line]) -> str:
 
 
 def code_rows(lines: Sequence[Line]) -> list[list[tuple[int, Word]]]:
-    """For every line its words, each with the number of spaces that stand before it."""
+    """For every line its words, each with the number of spaces that stand before it.
+
+    A gap that is as high as a line is an empty one.
+    """
     lines = [line for line in lines if line.words]
     advance = _advance(lines)
     left = min((line.box[0] for line in lines), default=0.0)
-    rows = []
+    rows: list[list[tuple[int, Word]]] = []
+    above: Line | None = None
     for line in lines:
+        if above and line.box[1] - above.box[3] > _BLANK * (above.box[3] - above.box[1]):
+            rows.append([])
+        above = line
         first = line.words[0]
         row = [(_spaces(first.box[0] - left, advance), first)]
         for before, word in pairwise(line.words):

@@ -6,6 +6,7 @@ from vlkit.document import Block, Box, Item, Line, Page, box_union
 from vlkit.images import PageImage
 from vlkit.layout.blocks import build_blocks
 from vlkit.layout.captions import is_caption, nearest_target
+from vlkit.layout.code import find_code
 from vlkit.layout.figures import find_figures, take_lines
 from vlkit.layout.furniture import in_reading_order, mark_page
 from vlkit.layout.headings import body_size
@@ -26,9 +27,10 @@ class Tables:
     version = "1"
 
     def __call__(self, image: PageImage | None, page: Page) -> Page:
-        lines = [line for block in page.blocks for line in block.lines]
+        # Code is often aligned in columns.
+        code, lines = find_code(page)
         tables, lines = find_tables(lines, image, page.width, page.height)
-        page.items = [*_line_blocks(lines), *tables, *page.tables, *page.figures]
+        page.items = [*_line_blocks(lines), *code, *tables, *page.tables, *page.figures]
         return page
 
 
@@ -39,11 +41,13 @@ class Layout:
     version = "1"
 
     def __call__(self, image: PageImage | None, page: Page) -> Page:
-        lines = [line for block in page.blocks for line in block.lines if line.words]
+        code = [block for block in page.blocks if block.role == "code"]
+        others = [block for block in page.blocks if block.role != "code"]
+        lines = [line for block in others for line in block.lines if line.words]
         unit = usual_height(lines)
         figures = find_figures(lines, page.tables, image, unit)
         blocks = build_blocks(tidy_lines(take_lines(figures, lines, unit)))
-        page.items = [*blocks, *page.tables, *page.figures, *figures]
+        page.items = [*blocks, *code, *page.tables, *page.figures, *figures]
         mark_page(page, body_size([page]))
         for block in blocks:
             if block.role == "paragraph" and is_caption(block, page.items, unit):
