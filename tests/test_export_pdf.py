@@ -281,3 +281,18 @@ def test_encrypted_pdf_is_read_and_stays_encrypted() -> None:
         assert pdf[0].get_textpage().get_text_range() == "bar"
     with pytest.raises(pdfium.PdfiumError):
         pdfium.PdfDocument(data)
+
+
+def test_only_the_pages_that_were_read_are_kept() -> None:
+    stream = io.BytesIO()
+    drawn = canvas.Canvas(stream, pagesize=(300, 400))
+    for number in (1, 2, 3):
+        drawn.drawString(50, 300, f"page number {number}")
+        drawn.showPage()
+    drawn.save()
+    pages = [Page(number=number, width=300, height=400, unit="point") for number in (2, 3)]
+    data = Document(pages=pages).with_source(stream.getvalue()).to_pdf()
+    with pdfium.PdfDocument(data) as pdf:
+        assert len(pdf) == 2
+    assert "page number 2" in page_text(data, 0)
+    assert "page number 3" in page_text(data, 1)

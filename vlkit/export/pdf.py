@@ -140,12 +140,13 @@ def _original_pdf(document: Document) -> bytes | None:
 
 
 def _stamped(document: Document, original: bytes) -> bytes:
-    """The original with text on the pages that were read by OCR."""
+    """The original's pages of the document, with text on those that were read by OCR."""
     read = [page for page in document.pages if _was_recognised(page)]
-    if not read:
-        return original
     sheets = _Sheets(document.name)
     with LOCK, closing(pdfium.PdfDocument(original, password=document.password)) as pdf:
+        others = set(range(len(pdf))) - {page.number - 1 for page in document.pages}
+        if not read and not others:
+            return original
         doubled = {page.number for page in read if _shows_its_text(pdf[page.number - 1], page)}
         pictures = _add_pictures(sheets.writer, document, doubled)
         for page in read:
@@ -154,11 +155,14 @@ def _stamped(document: Document, original: bytes) -> bytes:
             text = sheets.layer.content(page, to_sheet)
             place = compose((page.width, 0.0, 0.0, -page.height, 0.0, page.height), to_sheet)
             sheets.add_sheet((right - left, top - bottom), text, pictures.get(page.number), place)
-        with closing(pdfium.PdfDocument(sheets.finish())) as layers:
-            for index, page in enumerate(read):
-                _lay_over(pdf, pdf[page.number - 1], layers, index, page.number in doubled)
-            stream = io.BytesIO()
-            pdf.save(stream)
+        if read:
+            with closing(pdfium.PdfDocument(sheets.finish())) as layers:
+                for index, page in enumerate(read):
+                    _lay_over(pdf, pdf[page.number - 1], layers, index, page.number in doubled)
+        for index in sorted(others, reverse=True):
+            pdf.del_page(index)
+        stream = io.BytesIO()
+        pdf.save(stream)
     return stream.getvalue()
 
 
