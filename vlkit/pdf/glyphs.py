@@ -85,7 +85,7 @@ def read_glyphs(
         glyph = reader.glyph(index)
         if glyph is None or not _within(glyph.box, size):
             continue
-        if glyph.text in "\0\ufffe\uffff\ufffd" or raw.FPDFText_HasUnicodeMapError(textpage, index):
+        if glyph.text in "\0\ufffe\uffff\ufffd" or reader.is_unmapped(index):
             unmapped += 1
             glyph.text = "\ufffd"
         if glyphs and _same_shape(glyphs[-1], glyph):
@@ -99,10 +99,14 @@ class _Reader:
     def __init__(
         self, textpage: pdfium.PdfTextPage, to_display: Affine, objects: PageObjects
     ) -> None:
-        self.textpage = textpage
+        self.textpage = textpage.raw
         self.to_display = to_display
         self.objects = objects
         self.styles: dict[int, Style] = {}
+        # What pdfium writes its answers into: made once, not for every glyph.
+        self._numbers = [ctypes.c_double() for _ in range(6)]
+        self._references = [ctypes.byref(number) for number in self._numbers]
+        self._loose = raw.FS_RECTF()
 
     def glyph(self, index: int) -> Glyph | None:
         page = self.textpage
@@ -113,27 +117,32 @@ class _Reader:
         run = address(holder)
         if run not in self.styles:
             self.styles[run] = self._style(index, holder)
-        x, y = ctypes.c_double(), ctypes.c_double()
-        raw.FPDFText_GetCharOrigin(page, index, x, y)
-        ink = [ctypes.c_double() for _ in range(4)]
-        raw.FPDFText_GetCharBox(page, index, *ink)
-        left, right, bottom, top = (side.value for side in ink)
-        loose = raw.FS_RECTF()
+        raw.FPDFText_GetCharOrigin(page, index, *self._references[:2])
+        raw.FPDFText_GetCharBox(page, index, *self._references[2:])
+        x, y, left, right, bottom, top = [number.value for number in self._numbers]
+        loose = self._loose
         raw.FPDFText_GetLooseCharBox(page, index, loose)
         return Glyph(
             text=_character(code),
-            origin=apply_affine(self.to_display, (x.value, y.value)),
+            origin=apply_affine(self.to_display, (x, y)),
             box=self._box(loose.left, loose.bottom, loose.right, loose.top),
             ink=self._box(left, bottom, right, top),
             style=self.styles[run],
             run=run,
         )
 
+    def is_unmapped(self, index: int) -> bool:
+        return bool(raw.FPDFText_HasUnicodeMapError(self.textpage, index) == 1)
+
     def _box(self, left: float, bottom: float, right: float, top: float) -> Box:
         # Two corners are enough: the map turns by quarters only.
         x0, y0 = apply_affine(self.to_display, (left, bottom))
         x1, y1 = apply_affine(self.to_display, (right, top))
-        return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        if x0 > x1:
+            x0, x1 = x1, x0
+        if y0 > y1:
+            y0, y1 = y1, y0
+        return (x0, y0, x1, y1)
 
     def _style(self, index: int, holder: Any) -> Style:
         matrix = raw.FS_MATRIX()

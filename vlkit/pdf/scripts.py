@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from functools import lru_cache
 
 _RANGES = (
     (0x0041, 0x024F, "Latn"),
@@ -49,9 +50,14 @@ def script_of(text: str) -> str | None:
     """The ISO 15924 code of the script that most letters belong to; None without letters."""
     found: Counter[str] = Counter()
     for char in text:
-        if not char.isalpha():
-            continue
-        _, last, script = _RANGES[max(bisect_right(_STARTS, ord(char)) - 1, 0)]
-        if ord(char) <= last:
+        if script := _script(char):
             found[script] += 1
     return found.most_common(1)[0][0] if found else None
+
+
+@lru_cache(maxsize=4096)
+def _script(char: str) -> str | None:
+    if not char.isalpha():
+        return None
+    _, last, script = _RANGES[max(bisect_right(_STARTS, ord(char)) - 1, 0)]
+    return script if ord(char) <= last else None

@@ -179,6 +179,8 @@ def _cell(glyph: Glyph, frame: Frame) -> Cell:
 
 def _extent(width: float, height: float, angle: float, em: float) -> Point:
     """Sides of the turned box that an axis-aligned box of that size is drawn around."""
+    if angle == 0:
+        return (width, height)
     cos, sin = (abs(part) for part in _cos_sin(angle))
     if abs(cos - sin) < 0.2:
         side = max((width + height) / (cos + sin) - 1.1 * em, 0.1 * em)
@@ -197,16 +199,18 @@ def _without_overprint(cells: Iterable[Cell]) -> list[Cell]:
     """One of each character that was drawn twice in nearly the same place."""
     kept: list[Cell] = []
     seen: defaultdict[tuple[str, int, int], list[Cell]] = defaultdict(list)
+
+    def near(text: str, column: int, row: int) -> Iterator[Cell]:
+        for i in (-1, 0, 1):
+            for j in (-1, 0, 1):
+                yield from seen.get((text, column + i, row + j), ())
+
     for cell in cells:
         reach = max(OVERPRINT * cell.size, 1e-6)
         column, row = math.floor(cell.u0 / reach), math.floor(cell.base / reach)
-        near = (
-            other
-            for i in (-1, 0, 1)
-            for j in (-1, 0, 1)
-            for other in seen.get((cell.text, column + i, row + j), ())
+        twin = next(
+            (other for other in near(cell.text, column, row) if _is_twin(other, cell, reach)), None
         )
-        twin = next((other for other in near if _is_twin(other, cell, reach)), None)
         if twin is None:
             seen[cell.text, column, row].append(cell)
             kept.append(cell)
@@ -304,10 +308,13 @@ def _note_spacing(row: Sequence[Cell]) -> None:
     for left, right in pairwise(row):
         if left.style == right.style and left.text.isalpha() and right.text.isalpha():
             gaps[left.style].append(right.u0 - left.u1)
+    usual = {
+        style: min(max(sorted(found)[len(found) // 4], 0.0), MAX_SPACING * style.size)
+        for style, found in gaps.items()
+        if len(found) >= 3
+    }
     for cell in row:
-        found = sorted(gaps[cell.style])
-        if len(found) >= 3:
-            cell.spacing = min(max(found[len(found) // 4], 0.0), MAX_SPACING * cell.size)
+        cell.spacing = usual.get(cell.style, 0.0)
 
 
 def _same_piece(left: Cell, right: Cell, space: float) -> bool:
