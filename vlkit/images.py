@@ -32,14 +32,15 @@ class Limits:
     Attributes:
         pixels: Most pixels of a picture; decoding takes up to seven bytes for each. Pillow
             itself decodes no more than the default.
-        page_pixels: A larger picture is reduced to this many when decoded (A3 at 500 dpi).
+        page_pixels: A larger page is reduced to this many when decoded or rendered (A3 at
+            390 dpi): 90 MB of RGB.
         pages: Most pages read from one source.
         bytes: Most bytes held in memory, of a stream, a download or ``bytes``. A file on disk
             is read piece by piece and may be larger.
     """
 
     pixels: int = 178_000_000
-    page_pixels: int = 50_000_000
+    page_pixels: int = 30_000_000
     pages: int = 10_000
     bytes: int = 1 << 30
 

@@ -286,7 +286,7 @@ def _open(source: Readable, password: str | None, allow_remote: bool, limits: Li
     _check_bytes(len(content), limits)
     kind = sniff(content[:HEAD])
     if kind == "PDF":
-        return _Pdf(PdfFile(content, password=password))
+        return _Pdf(PdfFile(content, password=password, max_pixels=limits.page_pixels))
     return _PictureFile(io.BytesIO(content), kind, limits)
 
 
@@ -303,7 +303,7 @@ def _open_path(path: Path, password: str | None, limits: Limits) -> Pages:
                 error.problem = f"it is called {path.suffix} but {error.problem}"
             raise
         if kind == "PDF":
-            return _Pdf(PdfFile(path, password=password))
+            return _Pdf(PdfFile(path, password=password, max_pixels=limits.page_pixels))
         opened = _PictureFile(file, kind, limits)
         undo.pop_all()
     return opened

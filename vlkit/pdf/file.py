@@ -18,7 +18,7 @@ import pypdfium2.raw as raw
 
 from vlkit.document import Affine, Box, Line
 from vlkit.errors import DamagedInput, EncryptedInput, InputError
-from vlkit.images import PageImage, Pixels
+from vlkit.images import Limits, PageImage, Pixels
 from vlkit.pdf.glyphs import read_glyphs
 from vlkit.pdf.objects import PageObjects, centre, contains, scan_objects
 from vlkit.pdf.words import assemble
@@ -30,8 +30,6 @@ RENDER_DPI = 200.0
 """For pages that are not scans: 10 point text gets 28 pixels per em."""
 SCAN_DPI = (72.0, 400.0)
 """Scans are rendered at their own resolution within these bounds."""
-MAX_PIXELS = 30_000_000
-"""A page with more is rendered smaller: 90 MB of RGB."""
 _SHOWN_ANNOTATIONS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 
 
@@ -42,7 +40,7 @@ class PdfFile:
         source: The path, or the file's bytes.
         password: Opens an encrypted file.
         name: What errors call the file; the path by default.
-        max_pixels: No page is rendered with more.
+        max_pixels: A page with more is rendered smaller.
 
     Raises:
         EncryptedInput: It needs a password, or another one.
@@ -56,7 +54,7 @@ class PdfFile:
         *,
         password: str | None = None,
         name: str | None = None,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: int = Limits.page_pixels,
     ) -> None:
         self.name = name or (None if isinstance(source, bytes) else str(source))
         self.max_pixels = max_pixels
