@@ -132,6 +132,28 @@ def test_only_horizontal_rules():
     assert content(find(goods(), rules)[0]) == GOODS
 
 
+def test_tables_side_by_side_with_a_rule_under_every_row():
+    def half(x: float) -> list[Line]:
+        return lines(
+            ("Shop", x, 60),
+            ("Where", x + 90, 60),
+            ("Cafe", x, 90),
+            ("Some, more, others", x + 90, 90),
+            ("and a few", x + 90, 104),
+            ("Store", x, 134),
+            ("All of them, everywhere", x + 90, 134),
+        )
+
+    rules = [(x, y, x + 240, y) for x in (30, 330) for y in (50, 80, 124, 154)]
+    tables = find([*half(30), *half(330)], rules)
+    wanted = [
+        ["Shop", "Where"],
+        ["Cafe", "Some, more, others and a few"],
+        ["Store", "All of them, everywhere"],
+    ]
+    assert [content(table) for table in tables] == [wanted, wanted]
+
+
 def test_cells_of_several_lines():
     text = lines(
         ("Part", 50, 100),

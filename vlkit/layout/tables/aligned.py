@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from vlkit.layout.tables.bands import Stack, line_pitch, logical_rows
+from vlkit.layout.tables.bands import Stack, line_pitch, logical_rows, whole_row
 from vlkit.layout.tables.columns import (
     Chunk,
     Row,
+    column_of,
     cut_at,
     fit_columns,
     row_box,
     visual_rows,
 )
 from vlkit.layout.tables.grid import Grid, Token, merge_places
+from vlkit.layout.tables.texts import is_figure
 
 
 def aligned_grid(tokens: Sequence[Token], unit: float, rules: Sequence[float] = ()) -> Grid | None:
@@ -33,7 +35,13 @@ def aligned_grid(tokens: Sequence[Token], unit: float, rules: Sequence[float] = 
     rules = [y for y in rules if not _cuts_text(y, rows, unit)]
     pitch = line_pitch(rows, xs, unit)
     bands = _bands(rows, rules)
-    parts = [logical_rows(band, xs, unit, pitch) for band in bands]
+    ruled_rows = len(bands) > 2 and 2 * sum(len(band) == 1 for band in bands) >= len(bands)
+    parts = [
+        ([], whole_row(band, xs, unit))
+        if ruled_rows and _is_one_row(band, xs, unit)
+        else logical_rows(band, xs, unit, pitch)
+        for band in bands
+    ]
     ys, stacks = [row_box(rows[0])[1]], []
     for band, (cuts, held) in zip(bands, parts, strict=True):
         start = max(row_box(row)[3] for row in band)
@@ -55,6 +63,15 @@ def _bands(rows: Sequence[Row], rules: Sequence[float]) -> list[list[Row]]:
         _, top, _, bottom = row_box(row)
         bands.setdefault(sum(1 for y in rules if y < (top + bottom) / 2), []).append(row)
     return [bands[index] for index in sorted(bands)]
+
+
+def _is_one_row(band: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
+    """Whether the text between two rules is one row: one line in the first column, at the top,
+    beside wrapped text without figures."""
+    firsts = [any(column_of(chunk, xs, unit) == (0, 0) for chunk in row) for row in band]
+    if not firsts[0] or any(firsts[1:]):
+        return False
+    return not any(is_figure(chunk.text) for row in band[1:] for chunk in row)
 
 
 def _between_bands(ys: list[float], bands: Sequence[list[Row]], rules: Sequence[float]) -> None:

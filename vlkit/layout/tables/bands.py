@@ -92,6 +92,13 @@ def logical_rows(
     return cuts, stacks
 
 
+def whole_row(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[Stack]:
+    """Visual rows that are one row of the table: a cell for each column."""
+    return [
+        Stack(lines, column, span) for (column, span), lines in _by_column(rows, xs, unit).items()
+    ]
+
+
 def line_pitch(rows: Sequence[Row], xs: Sequence[float], unit: float) -> float:
     """Distance of the closest lines of a column: that within cells, where any has two lines."""
     columns = _by_column(rows, xs, unit)

@@ -35,8 +35,12 @@ def rule_stacks(rules: Rules, tokens: Sequence[Token], unit: float) -> list[Rule
         if len(run) > 1:
             stacks.append(_grown(_stack(run, tokens, unit), tokens, unit))
             box = stacks[-1].box
-            todo = [r for r in todo if not box[1] <= r.at <= box[3] or r.end < box[0]]
+            todo = [r for r in todo if not (box[1] <= r.at <= box[3] and _overlap(r, box))]
     return [stack for stack in stacks if len(_rows_in(stack.box, tokens, unit)) > 1]
+
+
+def _overlap(rule: Rule, box: Box) -> bool:
+    return rule.start < box[2] and rule.end > box[0]
 
 
 def _same_ends(a: Rule, b: Rule, unit: float) -> bool:
