@@ -344,3 +344,29 @@ def test_heading_that_nothing_follows_can_still_be_found() -> None:
 def test_chunk_limit_must_be_positive() -> None:
     with pytest.raises(VlkitError):
         rich_document().chunks(0)
+
+
+def test_a_list_inside_a_footnote_takes_no_reference() -> None:
+    def note(text: str, y: float) -> Block:
+        return block("footnote", [line(text, 0, y)])
+
+    body = block("paragraph", [line("the harm¹ and damage²", 0, 0)])
+    notes = [note("1) one", 50), note("2) two", 80), note("1) first", 110), note("2) last", 140)]
+    markdown = one_page(body, *notes).to_markdown()
+    assert "harm[^1] and damage[^2]" in markdown
+    assert "[^1]: one" in markdown
+    assert "[^2]: two" in markdown
+    doubled = one_page(body, note("1) one", 50), note("* a", 80), note("* b", 99)).to_markdown()
+    assert doubled.count("[^") == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["platforms—", "reflects"], "platforms—reflects"),
+        (["platforms —", "reflects"], "platforms — reflects"),
+        (["by self-", "publishing"], "by self-publishing"),
+    ],
+)
+def test_dashes_and_compounds_at_line_ends(lines: list[str], text: str) -> None:
+    assert join_lines(lines) == text

@@ -361,3 +361,63 @@ def test_a_typewritten_letter_is_no_code() -> None:
     ]
     document = read_pages(lines)
     assert {block.role for block in document.pages[0].blocks} == {"paragraph"}
+
+
+def test_a_sentence_about_a_table_is_no_caption() -> None:
+    for text, yes in [
+        ("Table 2-2 shows a comparison", False),
+        ("Figure 3-5 Special registers", True),
+        ("[표 1] 개정 전후 비교", True),
+        ("Table 4. of all", False),
+    ]:
+        line = text_line(text, 50, 100)
+        assert is_caption(Block(lines=[line], box=line.box), [], 10.0) is yes, text
+
+
+def test_glyphs_of_symbol_fonts_become_bullets_and_boxes() -> None:
+    lines = [
+        text_line(f"{glyph} an entry of it", 50, 100 + 20 * row)
+        for row, glyph in enumerate("\ufffd\uf0b7\uf0a8\uf0fe")
+    ]
+    document = read_pages(lines)
+    assert [block.marker for block in document.pages[0].blocks] == ["•", "•", "☐", "☑"]
+    assert document.to_markdown().splitlines() == [
+        "- an entry of it",
+        "- an entry of it",
+        "- [ ] an entry of it",
+        "- [x] an entry of it",
+    ]
+
+
+def test_a_title_may_be_smaller_than_its_headings() -> None:
+    lines = [text_line("On ships", 50, 110, SIZE, bold=True)]
+    for n, text in enumerate(["Their sails", "Their crews", "Their ends"]):
+        lines += [text_line(text, 50, 150 * n + 150, 11.5, bold=True)]
+        lines += paragraph(50, 150 * n + 170)
+    roles = [(b.text, b.role) for b in read_pages(lines).pages[0].blocks if b.role != "paragraph"]
+    assert roles[0] == ("On ships", "title")
+    assert {role for _, role in roles[1:]} == {"heading"}
+
+
+def test_entries_of_contents_are_a_list_without_leaders() -> None:
+    lines = [
+        text_line("Notices . . . . . . . . vii", 50, 100),
+        text_line("1.1 Ships and their sails . . . . . . . . 12", 50, 113),
+        text_line("1.1.1 Masts.......... 13", 70, 126),
+    ]
+    markdown = read_pages(lines).to_markdown()
+    assert markdown == "- Notices vii\n- 1.1 Ships and their sails 12\n  - 1.1.1 Masts 13\n"
+
+
+def test_a_numbered_heading_in_another_font_is_no_list_item() -> None:
+    lines = []
+    for n in (1, 2):
+        heading = text_line(f"({n}) How ships are built", 50, 100 * n, 10.9)
+        for word in heading.words:
+            word.font = "Sans"
+        text = paragraph(50, 100 * n + 13)
+        for word in (word for line in text for word in line.words):
+            word.font = "Serif"
+        lines += [heading, *text]
+    roles = [block.role for block in read_pages(lines).pages[0].blocks]
+    assert roles == ["heading", "paragraph"] * 2

@@ -5,6 +5,7 @@ Markdown, CSV, chunks and docling are written from this; formats that describe p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ from vlkit.document import (
 from vlkit.export.code import code_text
 from vlkit.export.prose import join_lines
 
+# The dots between an entry of a table of contents and its page number.
+_LEADER = re.compile(r"(?:\s*[.·]){4,}\s*(?=[\w-]{1,7}$)|\s*…{2,}\s*(?=\d)")
 RUNNING: frozenset[Role] = frozenset({"header", "footer", "page_number"})
 """What stands on pages but is no part of what they say."""
 
@@ -64,6 +67,8 @@ class Passage:
 
     def _joined(self, lines: list[str]) -> str:
         text = join_lines(lines, self.hyphenated)
+        if self.role == "list_item":
+            text = _LEADER.sub(" ", text)
         return text.removeprefix(self.marker).lstrip() if self.marker else text
 
     @property

@@ -67,15 +67,33 @@ def find_footnotes(nodes: Sequence[Node]) -> Footnotes:
         # What a passage begins with is its own number.
         if reference[0] is not next(node.words, None)
     ]
-    for note in notes:
-        label = _LABEL.match(_plain(note.text))
-        page = note.parts[0][0]
-        matches = [r for r in references if label and r[0] == page and r[3] == label.group(1)]
-        if len(matches) == 1:
+    for (page, label), note in _numbered(notes).items():
+        matches = [r for r in references if r[0] == page and r[3] == label]
+        if note and len(matches) == 1:
             _, word, before, _, after = matches[0]
             name = str(len(found.labels) + 1)
             found.labels[id(note)] = name
             found.references[id(word)] = (before, name, after)
+    return found
+
+
+def _numbered(notes: Sequence[Passage]) -> dict[tuple[int, str], Passage | None]:
+    """Page and label → the note, or None where several bear it.
+
+    Numbers that start again are a list inside a note.
+    """
+    found: dict[tuple[int, str], Passage | None] = {}
+    last: dict[int, int] = {}
+    for note in notes:
+        match = _LABEL.match(_plain(note.text))
+        if not match:
+            continue
+        page, label = note.parts[0][0], match.group(1)
+        if label.isdecimal():
+            if int(label) <= last.get(page, -1):
+                continue
+            last[page] = int(label)
+        found[page, label] = None if (page, label) in found else note
     return found
 
 

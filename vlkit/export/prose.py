@@ -9,6 +9,10 @@ _HYPHENS = "-‐"
 _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 # A hyphen glued to what stands before it, and what goes on in the next line.
 _GLUED = re.compile(rf"(\S*\w)[{_HYPHENS}]$")
+# A dash without white space before it has none after it.
+_DASHED = re.compile(r"\w—$")
+# First parts that are written with a hyphen before nearly every word.
+_COMPOUND = frozenset(["self", "quasi", "ex"])
 _GOES_ON = re.compile(r"\w+")
 _LETTERS = re.compile(r"[^\W\d_]{2,}$")
 # "pre- and post-": the hyphen stands for a part left out.
@@ -48,6 +52,8 @@ def seam(text: str, line: str, hyphenated: frozenset[str] = frozenset()) -> tupl
         return True, ""
     if _UNSPACED.match(text[-1]) and _UNSPACED.match(line[0]):
         return False, ""
+    if _DASHED.search(text):
+        return False, ""
     glued, rest = _GLUED.search(text), _GOES_ON.match(line)
     if not glued or not rest or rest.group().casefold() in _CONJUNCTIONS:
         return False, " "
@@ -56,5 +62,10 @@ def seam(text: str, line: str, hyphenated: frozenset[str] = frozenset()) -> tupl
     # The hyphen belongs to the word before a capital or a number, after another hyphen, and
     # where the document writes the word with it elsewhere.
     breaks = _LETTERS.search(first) and second.isalpha() and second.islower()
-    keeps = not breaks or any(hyphen in first for hyphen in _HYPHENS) or compound in hyphenated
+    keeps = (
+        not breaks
+        or first.casefold() in _COMPOUND
+        or any(hyphen in first for hyphen in _HYPHENS)
+        or compound in hyphenated
+    )
     return not keeps, ""

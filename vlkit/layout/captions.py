@@ -12,8 +12,8 @@ _FIGURE = r"fig(?:ure|\.)?|abb(?:ildung|\.)?|image|photo|chart|graph|scheme|plat
 _TABLE = r"tab(?:[l1i]e|elle|\.)?|表|표"
 _OTHER = r"listing|algorithm|exhibit|example|box"
 CAPTION = re.compile(
-    rf"(?i:(?P<figure>{_FIGURE})|(?P<table>{_TABLE})|(?:{_OTHER}))\s*"
-    r"(?:[A-Z]?\d+(?:[.\-]\d+)*|\b[IVXL]+|\b[A-Z])\s*(?P<end>[.:|)\]–—]|\s|$)"
+    rf"[\[(<〈【]?\s*(?i:(?P<figure>{_FIGURE})|(?P<table>{_TABLE})|(?:{_OTHER}))\s*"
+    r"(?:[A-Z]?\d+(?:[.\-]\d+)*|\b[IVXL]+|\b[A-Z])\s*(?P<end>[.:|)\]>〉】–—]|\s|$)"
 )
 
 REACH = 4.0
@@ -23,7 +23,8 @@ REACH = 4.0
 def is_caption(block: Block, targets: Sequence[Item], line_height: float) -> bool:
     """Whether the block opens like a caption, and no sentence just happens to begin so."""
     match = CAPTION.match(block.text)
-    if not match:
+    # "Table 2 shows" goes on with a verb, a caption with a name.
+    if not match or block.text[match.end() :].lstrip()[:1].islower():
         return False
     if match["end"].strip() or len(block.lines) == 1:
         return True

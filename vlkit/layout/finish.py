@@ -10,6 +10,7 @@ from vlkit.document import Block, Document, Page
 from vlkit.layout.captions import nearest_target
 from vlkit.layout.furniture import in_reading_order, mark_running
 from vlkit.layout.headings import mark_headings
+from vlkit.layout.lists import mark_contents
 from vlkit.layout.measure import block_size, is_bold, usual_height
 from vlkit.layout.tables import continue_tables
 
@@ -25,6 +26,8 @@ def finish(document: Document) -> Document:
     """
     pages = [page for page in document.pages if page.items]
     mark_running(document)
+    for page in pages:
+        mark_contents(page)
     mark_headings(document)
     for page in pages:
         page.items = in_reading_order(page.items)

@@ -40,7 +40,8 @@ def mark_page(page: Page, body: float) -> None:
     body_blocks = [b for b in blocks if b.role == "paragraph"]
     for block in sorted(body_blocks, key=lambda b: -b.box[1]):
         if _is_footnote(block, page, body):
-            block.role = "footnote"
+            for part in (block, *_small_print_below(block, page)):
+                part.role = "footnote"
 
 
 def mark_running(document: Document) -> None:
@@ -63,13 +64,12 @@ def _mark_lone(page: Page) -> None:
     """Small text far up or down a page of running text, though it stands there only once."""
     unit = usual_height(page.lines)
     texts = [b for b in page.blocks if b.role == "paragraph" and len(b.lines) >= 3]
-    if sum(len(block.lines) for block in texts) < 12:
-        return
-    body = median(block_size(block) for block in texts)
+    running = sum(len(block.lines) for block in texts) >= 12
+    body = median([block_size(block) for block in texts] or [unit])
     numbers = [block for block in page.blocks if block.role == "page_number"]
     for block, at_top in _margins(page):
-        edge = block.box[3] < 0.1 * page.height if at_top else block.box[1] > 0.9 * page.height
-        edge = edge or any(same_row(block.box, number.box) for number in numbers)
+        far = block.box[3] < 0.1 * page.height if at_top else block.box[1] > 0.9 * page.height
+        edge = (running and far) or any(same_row(block.box, number.box) for number in numbers)
         small = block_size(block) < 1.1 * body and len(block.lines) == 1
         if block.role == "paragraph" and edge and small and not _touches(block, page, unit):
             block.role = "header" if at_top else "footer"
@@ -149,8 +149,30 @@ def _is_footnote(block: Block, page: Page, body: float) -> bool:
         and overlap_x(item.box, block.box) > 0
     ]
     furniture = ("footnote", "page_number", "footer")
+    rest = _small_print_below(block, page)
     return all(
         isinstance(item, Block)
-        and (item.role in furniture or item.box[1] > (1 - MARGIN / 2) * page.height)
+        and (
+            item.role in furniture
+            or item.box[1] > (1 - MARGIN / 2) * page.height
+            or any(item is part for part in rest)
+        )
         for item in under
     )
+
+
+def _small_print_below(block: Block, page: Page) -> list[Block]:
+    """Paragraphs of a footnote's size right under it, one under the other: its own."""
+    found, last = [], block
+    for other in sorted(page.blocks, key=lambda other: other.box[1]):
+        unit = height(last.lines[-1].box)
+        if (
+            other.role == "paragraph"
+            and other is not block
+            and -0.5 * unit < other.box[1] - last.box[3] < GAP * unit
+            and overlap_x(other.box, last.box) > 0
+            and abs(block_size(other) - block_size(block)) < 0.03 * block_size(block)
+        ):
+            found.append(other)
+            last = other
+    return found

@@ -90,7 +90,9 @@ def section_depth(text: str) -> int | None:
 
 def _is_heading(block: Block, page: Page, body: float) -> bool:
     text = block.text.strip()
-    if block.role == "list_item" and not (block.marker or "")[:1].isalnum():
+    if block.role == "list_item" and not (
+        (block.marker or "").lstrip("([")[:1].isalnum() and _has_text_below(block, page)
+    ):
         return False
     # A syllable or ideograph says as much as two letters.
     letters = sum(1 + unicodedata.category(char).endswith("o") for char in text if char.isalpha())
@@ -185,7 +187,18 @@ def _title(document: Document, found: Sequence[Block], body: float) -> Block | N
     alone = block_size(title) >= 1.15 * body and not any(
         block_size(title) < 1.04 * size for size in others
     )
-    return title if stands_out or alone else None
+    if stands_out or alone:
+        return title
+    opening = next(block for block in first.blocks if block.role not in ("header", "page_number"))
+    named = any(block is opening for block in candidates)
+    return opening if named and _is_like_no_other(opening, found) else None
+
+
+def _is_like_no_other(block: Block, found: Sequence[Block]) -> bool:
+    """Whether several headings follow, all of them in other styles: a title may be smaller."""
+    styles = _styles(found)
+    own = next(style for style, other in zip(styles, found, strict=True) if other is block)
+    return len(found) > 2 and styles.count(own) == 1
 
 
 def _is_no_rival(block: Block, title: Block, first: Page) -> bool:

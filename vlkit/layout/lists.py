@@ -6,12 +6,24 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from vlkit.document import Block, Box
-from vlkit.layout.measure import overlap_x
+from vlkit.document import Block, Box, Page
+from vlkit.layout.measure import overlap_x, usual_height
 
+LEADER = re.compile(
+    r"(?:\s*[.·]){4,}\s*(?=(?:[A-Z]-?)?(?:\d{1,4}|[ivxlc]{1,7})\s*$)|…{2,}\s*(?=\d)"
+)
+"""The dots between an entry and its page number."""
 _UNSURE = "–—*·o-+"
 """These also begin other lines: they need a second item."""
 BULLETS = "•◦▪▫‣⁃∙●○■□◆◇►▶➢➤✓✔☐☑☒" + _UNSURE
+_UNNAMED = "\N{REPLACEMENT CHARACTER}"
+_GLYPHS = {
+    **dict.fromkeys("\uf06f\uf070\uf071\uf072\uf0a8", "☐"),
+    **dict.fromkeys("\uf052\uf0fe", "☑"),
+    **dict.fromkeys("\uf054\uf078\uf0fd", "☒"),
+    **dict.fromkeys("\uf050\uf0fc", "✓"),
+}
+"""What Wingdings shows, whose characters files write as private ones."""
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _HANGUL = "가나다라마바사아자차카타파하"
 _STEP = 0.8
@@ -49,10 +61,14 @@ def is_marker(text: str) -> bool:
 
 def _is_bullet(text: str) -> bool:
     if len(text) != 1 or text in BULLETS:
-        return len(text) == 1
-    # Symbol fonts give private characters; © and ® begin other lines.
-    category = unicodedata.category(text)
-    return category == "Co" or (category == "So" and text > "\u2190")
+        return len(text) == 1 or text == 2 * _UNNAMED
+    # © and ® begin other lines.
+    return _is_glyph(text) or (unicodedata.category(text) == "So" and text > "\u2190")
+
+
+def _is_glyph(text: str) -> bool:
+    """Whether a symbol font drew it, and no character says what."""
+    return all(char == _UNNAMED or unicodedata.category(char) in ("Co", "Cc") for char in text)
 
 
 def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
@@ -69,10 +85,20 @@ def mark_lists(blocks: Sequence[Block], line_height: float) -> None:
     levels = _Levels(_STEP * line_height)
     for block, marker in zip(blocks, markers, strict=True):
         if marker and (_is_sure(marker) or _has_sibling(marker, markers, numbers)):
-            block.role, block.marker = "list_item", marker
+            block.role, block.marker = "list_item", _named(block, marker)
             block.level = levels.of_item(block, marker)
         else:
             levels.pass_by(block)
+
+
+def _named(block: Block, marker: str) -> str:
+    """The marker; a symbol font's glyph becomes the bullet or box that it looks like."""
+    if not _is_glyph(marker):
+        return marker
+    name = _GLYPHS.get(marker, "•")
+    first = block.lines[0].words[0]
+    first.text = name + first.text.removeprefix(marker)
+    return name
 
 
 class _Levels:
@@ -113,6 +139,21 @@ def _elsewhere(above: Box, box: Box) -> bool:
     return box[1] < above[1] or overlap_x(above, box) <= 0
 
 
+def mark_contents(page: Page) -> None:
+    """Make a table of contents' entries, lines with leaders before a page number, list items."""
+    entries = [
+        block
+        for block in page.blocks
+        if block.role == "paragraph" and len(block.lines) <= 2 and LEADER.search(block.text)
+    ]
+    if len(entries) < 2:
+        return
+    unit = usual_height(line for block in entries for line in block.lines)
+    levels = _Levels(_STEP * unit)
+    for block in entries:
+        block.role, block.level = "list_item", levels.of_item(block, "")
+
+
 def _is_sure(marker: str) -> bool:
     return _is_bullet(marker) and marker not in _UNSURE
 
@@ -130,7 +171,7 @@ def _has_sibling(marker: str, markers: Sequence[str | None], numbers: Sequence[s
 
 
 def _shape(marker: str) -> str:
-    return marker if _is_bullet(marker) else _count(marker)[1]
+    return marker if not marker or _is_bullet(marker) else _count(marker)[1]
 
 
 def _count(marker: str) -> tuple[int, str]:

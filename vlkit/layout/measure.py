@@ -92,13 +92,25 @@ def _share(texts: Sequence[tuple[str, bool]]) -> float:
     return sum(len(text) for text, yes in texts if yes) / total if total else 0.0
 
 
+OTHER_SIZE = 0.04
+"""A heading in another font may be larger than its text by no more than this."""
+
+
 def differ_in_style(a: Sequence[Word], b: Sequence[Word]) -> bool:
-    """Whether one is all bold or all italic, and the other not at all."""
-    return any(
+    """Whether one is all bold or italic and the other not at all, or fonts and sizes differ."""
+    return _differ_in_font(a, b) or any(
         style(one) and not any(flag(word) for word in other)
         for style, flag in ((is_bold, _bold), (is_italic, _italic))
         for one, other in ((a, b), (b, a))
     )
+
+
+def _differ_in_font(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    fonts = {word.font for word in a}, {word.font for word in b}
+    sizes = font_size(a), font_size(b)
+    if not sizes[0] or not sizes[1] or None in fonts[0] | fonts[1] or fonts[0] & fonts[1]:
+        return False
+    return abs(sizes[0] - sizes[1]) > OTHER_SIZE * sizes[1]
 
 
 def _bold(word: Word) -> bool:

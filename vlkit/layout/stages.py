@@ -45,7 +45,8 @@ class Layout:
         others = [block for block in page.blocks if block.role != "code"]
         lines = [line for block in others for line in block.lines if line.words]
         unit = usual_height(lines)
-        figures = find_figures(lines, page.tables, image, unit)
+        written = [*lines, *(line for block in code for line in block.lines)]
+        figures = find_figures(written, page.tables, image, unit)
         blocks = build_blocks(tidy_lines(take_lines(figures, lines, unit)))
         page.items = [*blocks, *code, *page.tables, *page.figures, *figures]
         mark_page(page, body_size([page]))
