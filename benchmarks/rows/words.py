@@ -55,7 +55,7 @@ TIMED = 6
 FOLDS = 5
 GAIN = 0.03
 ENGINE = "RapidOCR 2x"
-"""The raw engine at its better scale: found on FUNSD, where it was measured at both."""
+"""The raw engine whose time is taken: forms need the enlarging to be read well."""
 
 Figure = Literal["word_recall", "word_precision"]
 FIGURES: tuple[Figure, ...] = ("word_recall", "word_precision")
