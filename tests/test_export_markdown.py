@@ -370,3 +370,15 @@ def test_a_list_inside_a_footnote_takes_no_reference() -> None:
 )
 def test_dashes_and_compounds_at_line_ends(lines: list[str], text: str) -> None:
     assert join_lines(lines) == text
+
+
+def test_korean_words_that_the_document_knows_are_put_together() -> None:
+    lines = [
+        line("이 보험실무 및 확진자 수는", 0, 0),
+        line("많다 그러나 확", 0, 30),
+        line("진자는 늘고 보험", 0, 60),
+        line("회사는 준다", 0, 90),
+    ]
+    text = one_page(block("paragraph", lines)).to_markdown()
+    assert "확진자는 늘고" in text
+    assert "보험 회사는" in text

@@ -421,3 +421,9 @@ def test_a_numbered_heading_in_another_font_is_no_list_item() -> None:
         lines += [heading, *text]
     roles = [block.role for block in read_pages(lines).pages[0].blocks]
     assert roles == ["heading", "paragraph"] * 2
+
+
+def test_numbers_and_korean_syllables_make_no_code() -> None:
+    lines = [typed_line(f"({n}) 감독당국의 표준약관", 50, 100 + 60 * n) for n in range(1, 6)]
+    document = read_pages([*lines, *paragraph(50, 500)])
+    assert "code" not in {block.role for block in document.pages[0].blocks}

@@ -21,7 +21,7 @@ from vlkit.document import (
     join_words,
 )
 from vlkit.export.code import code_text
-from vlkit.export.prose import join_lines
+from vlkit.export.prose import HANGUL, join_lines
 
 # The dots between an entry of a table of contents and its page number.
 _LEADER = re.compile(r"(?:\s*[.·]){4,}\s*(?=[\w-]{1,7}$)|\s*…{2,}\s*(?=\d)")
@@ -291,14 +291,16 @@ def _marked_rows(table: Table) -> int:
 
 
 def vocabulary(document: Document) -> frozenset[str]:
-    """Words with a hyphen inside that stand in the middle of lines, in lower case."""
-    return frozenset(_hyphenated(document))
+    """Words that stand inside lines and tell how a word goes on over a line's end: those with a
+    hyphen, in lower case, and Korean ones, which lines break between any two syllables."""
+    return frozenset(_telling(document))
 
 
-def _hyphenated(document: Document) -> Iterator[str]:
+def _telling(document: Document) -> Iterator[str]:
     for page in document.pages:
         for line in page.lines:
-            for word in line.words:
+            for place, word in enumerate(line.words):
                 text = word.text.strip(".,;:!?()\"'“”").casefold()
-                if "-" in text[1:-1]:
+                inside = 0 < place < len(line.words) - 1
+                if "-" in text[1:-1] or (inside and text[:1] >= "가" and HANGUL.fullmatch(text)):
                     yield text

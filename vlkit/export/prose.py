@@ -23,13 +23,18 @@ _CONJUNCTIONS = frozenset(
 _UNSPACED = re.compile(r"[\u3000-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff65]")
 
 
+HANGUL = re.compile(r"[가-힣]{2,}")
+_HANGUL_START = re.compile(r"[가-힣]+")
+_HANGUL_END = re.compile(r"[가-힣]+$")
+
+
 def join_lines(lines: Sequence[str], hyphenated: frozenset[str] = frozenset()) -> str:
     """Join the lines of a paragraph, undoing hyphens at line ends where that is safe.
 
     Args:
         lines: Their texts, top to bottom.
         hyphenated: Words with a hyphen that the document writes inside lines too, in lower
-            case: their hyphens stay.
+            case: their hyphens stay. Also its Korean words, which are put together again.
     """
     text = ""
     for line in lines:
@@ -54,6 +59,8 @@ def seam(text: str, line: str, hyphenated: frozenset[str] = frozenset()) -> tupl
         return False, ""
     if _DASHED.search(text):
         return False, ""
+    if _HANGUL_END.search(text) and _HANGUL_START.match(line):
+        return False, "" if _is_one_word(text, line, hyphenated) else " "
     glued, rest = _GLUED.search(text), _GOES_ON.match(line)
     if not glued or not rest or rest.group().casefold() in _CONJUNCTIONS:
         return False, " "
@@ -69,3 +76,17 @@ def seam(text: str, line: str, hyphenated: frozenset[str] = frozenset()) -> tupl
         or compound in hyphenated
     )
     return not keeps, ""
+
+
+def _is_one_word(text: str, line: str, known: frozenset[str]) -> bool:
+    """Whether a Korean word that is known begins with the text's last one and ends in the line.
+
+    A known word of three syllables may be followed by a particle.
+    """
+    last, first = _HANGUL_END.search(text), _HANGUL_START.match(line)
+    if not last or not first:
+        return False
+    whole, start = last.group() + first.group(), len(last.group())
+    return whole in known or any(
+        whole[:end] in known for end in range(max(start + 1, 3), len(whole))
+    )

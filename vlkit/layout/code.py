@@ -11,7 +11,8 @@ from vlkit.layout.measure import height, line_height, overlap_x, same_row, width
 EVEN = 0.02
 """In a monospaced font no word's advance per character differs more than this from the usual."""
 LEAST_WORDS = 4
-"""Fewer words of three characters and more say nothing about a font."""
+"""Fewer words of three letters and more say nothing about a font. Digits are equally wide in most
+fonts."""
 GAP = 2.2
 """Lines of one listing leave at most this many line heights between them: one blank line."""
 REACH = 5.0
@@ -45,11 +46,16 @@ def find_code(page: Page) -> tuple[list[Block], list[Line]]:
 
 def monospaced(words: Iterable[Word]) -> set[str]:
     """The fonts whose characters are all equally wide, by the widths of their words."""
-    advances: defaultdict[str, list[float]] = defaultdict(list)
+    advances: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for word in words:
-        if word.font and word.font_size and len(word.text) >= 3 and word.text.isascii():
-            advances[word.font].append(width(word.box) / len(word.text) / word.font_size)
-    return {font for font, found in advances.items() if _is_even(sorted(found))}
+        if word.font and word.font_size and _letters(word.text) >= 3 and word.text.isascii():
+            advance = width(word.box) / len(word.text) / word.font_size
+            advances[word.font][word.text] = advance
+    return {font for font, found in advances.items() if _is_even(sorted(found.values()))}
+
+
+def _letters(text: str) -> int:
+    return sum(char.isalpha() and char.isascii() for char in text)
 
 
 def _is_even(advances: Sequence[float]) -> bool:
@@ -115,5 +121,8 @@ def _row(pieces: Sequence[Line]) -> Line:
 
 def _is_code(block: Block, all_code: bool) -> bool:
     text = "".join(word.text for word in block.words)
+    # Ideographs and syllables are equally wide in any font.
+    if 2 * _letters(text) < sum(char.isalpha() for char in text):
+        return False
     least = ALL_SIGNS if all_code else SIGNS
     return sum(char in _SIGNS for char in text) >= least * len(text)

@@ -91,7 +91,7 @@ def section_depth(text: str) -> int | None:
 def _is_heading(block: Block, page: Page, body: float) -> bool:
     text = block.text.strip()
     if block.role == "list_item" and not (
-        (block.marker or "").lstrip("([")[:1].isalnum() and _has_text_below(block, page)
+        (block.marker or "").lstrip("([")[:1].isalnum() and _has_text_below(block, page, 1)
     ):
         return False
     # A syllable or ideograph says as much as two letters.
@@ -149,14 +149,16 @@ def _among_bold(block: Block, page: Page) -> bool:
     return bool(others) and is_bold(others)
 
 
-def _has_text_below(block: Block, page: Page) -> bool:
-    """Whether a paragraph of several lines, or the next heading, stands right below."""
+def _has_text_below(block: Block, page: Page, least: int = 2) -> bool:
+    """Whether a paragraph of so many lines stands right below."""
     unit = height(block.lines[0].box)
     for other in page.blocks:
         gap = other.box[1] - block.box[3]
         if other is block or overlap_x(block.box, other.box) <= 0 or not -unit < gap < 3 * unit:
             continue
-        if len(other.lines) >= 2 and width(other.box) > 10 * unit:
+        if other.role == "list_item" and least == 1:
+            continue
+        if len(other.lines) >= least and width(other.box) > 10 * unit:
             return True
     return False
 
