@@ -168,7 +168,8 @@ def test_pages_of_a_pdf_stay_and_scanned_ones_get_text() -> None:
         assert box == pytest.approx((60, 400 - 120, 70, 400 - 100), abs=0.5)
     again = Document(pages=pages).with_source(data).to_pdf()
     assert page_text(again, 1) == "fresh words"
-    only_digital = Document(pages=pages[:1]).with_source(original)
+    blank = Page(number=2, width=300, height=400, unit="point")
+    only_digital = Document(pages=[pages[0], blank]).with_source(original)
     assert only_digital.to_pdf() == original
 
 

@@ -11,12 +11,11 @@ from vlkit.export.glyphless import ADVANCE, glyphless_font
 from vlkit.export.pdf_writer import PdfWriter, real
 from vlkit.export.xml import DESCENT, printable, quad_of
 from vlkit.geometry import Affine, Point, Quad, apply_affine
+from vlkit.pdf.visual import visual
 
 # Words that touch although there is white space between them get a narrow one, in text heights.
 _LEAST_SPACE = 0.05
 _MOST_CODES = 0xFFFF
-# What a pair of brackets turns into when a right-to-left word is written from left to right.
-_MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 class TextLayer:
@@ -80,7 +79,7 @@ class TextLayer:
         up = ((top_left[0] - bottom_left[0]) / height, (top_left[1] - bottom_left[1]) / height)
         rtl = word.direction == "rtl"
         text = printable(word.text)
-        codes = self._encode(text[::-1].translate(_MIRRORED) if rtl else text)
+        codes = self._encode(visual(text, rtl=True) if rtl else text)
         stretch = 100 * width / (len(codes) // 4 * ADVANCE * height)
         shown = f"{real(stretch)} Tz <{codes}> Tj"
         start = DESCENT * height
