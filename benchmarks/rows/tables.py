@@ -99,7 +99,8 @@ def _generated(
     folder: Path, count: int, kind: tuple[str, TableKind | None, bool | None, bool]
 ) -> Iterator[Sample]:
     name, rules, spans, across = kind
-    for seed in range(1000, 1000 + count):
+    first = 1000 + 100 * KINDS.index(kind)  # so that no two kinds hold the same tables
+    for seed in range(first, first + count):
         made = random_table_page(seed, kind=rules, spans=spans, across_pages=across)
         path = folder / f"{name}-{seed}.pdf"
         path.write_bytes(made.to_pdf())
