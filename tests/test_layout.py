@@ -427,3 +427,11 @@ def test_numbers_and_korean_syllables_make_no_code() -> None:
     lines = [typed_line(f"({n}) 감독당국의 표준약관", 50, 100 + 60 * n) for n in range(1, 6)]
     document = read_pages([*lines, *paragraph(50, 500)])
     assert "code" not in {block.role for block in document.pages[0].blocks}
+
+
+def test_a_footnote_keeps_its_small_print_and_stands_above_an_imprint() -> None:
+    note = [text_line("1) a note of some length", 50, 650, 7), text_line("and more", 60, 659, 7)]
+    other = [text_line("2) another note", 50, 668, 7), text_line("Imprint 2020", 50, 735, 7)]
+    document = read_pages([*paragraph(50, 100, 12), *note, *other])
+    roles = {block.text.split()[0]: block.role for block in document.pages[0].blocks}
+    assert (roles["1)"], roles["2)"]) == ("footnote", "footnote")

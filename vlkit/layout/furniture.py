@@ -154,11 +154,17 @@ def _is_footnote(block: Block, page: Page, body: float) -> bool:
         isinstance(item, Block)
         and (
             item.role in furniture
-            or item.box[1] > (1 - MARGIN / 2) * page.height
+            or _is_low_print(item, page, body)
             or any(item is part for part in rest)
         )
         for item in under
     )
+
+
+def _is_low_print(block: Block, page: Page, body: float) -> bool:
+    """Whether it stands so low that it is a footer, though it was not told from text."""
+    edge = MARGIN if block_size(block) <= SMALLER * body else MARGIN / 2
+    return block.box[1] > (1 - edge) * page.height
 
 
 def _small_print_below(block: Block, page: Page) -> list[Block]:
