@@ -247,3 +247,8 @@ def test_affine_maps(first, then, point) -> None:
     chained = apply_affine(then, apply_affine(first, point))
     assert apply_affine(compose(first, then), point) == pytest.approx(chained, abs=1e-6)
     assert apply_affine(invert(first), apply_affine(first, point)) == pytest.approx(point, abs=1e-6)
+
+
+def test_an_error_shows_place_and_remedy_in_a_repr() -> None:
+    error = InputError("it is empty", remedy="Get it again", file="a.png", page=2)
+    assert repr(error) == "InputError('a.png, page 2: it is empty. Get it again.')"

@@ -34,6 +34,9 @@ class VlkitError(Exception):
         what = " ".join(_sentence(part) for part in (self.problem, self.remedy) if part)
         return f"{where}: {what}" if where else what
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments need help to cross a process pool.
         return (_rebuild, (type(self), self.problem, self.remedy, self.file, self.page))
