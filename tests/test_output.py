@@ -35,13 +35,13 @@ def test_what_is_done_is_known_to_the_next_run(tmp_path: Path) -> None:
     source, result = tmp_path / "in.png", tmp_path / "out" / "in.md"
     source.write_bytes(b"picture")
     first = journal(result.parent)
-    assert first.done(str(source)) == []
+    assert first.done(str(source)) is None
     result.write_text("text")
     first.begin(str(source), "in")
     first.add(str(source), [str(result)])
     assert journal(result.parent).done(str(source)) == [str(result)]
-    assert journal(result.parent, "kor").done(str(source)) == []
-    assert journal(result.parent, formats=("md", "json")).done(str(source)) == []
+    assert journal(result.parent, "kor").done(str(source)) is None
+    assert journal(result.parent, formats=("md", "json")).done(str(source)) is None
 
 
 def test_a_changed_input_or_a_lost_result_is_read_again(tmp_path: Path) -> None:
@@ -52,12 +52,12 @@ def test_a_changed_input_or_a_lost_result_is_read_again(tmp_path: Path) -> None:
     first.begin(str(source), "in")
     first.add(str(source), [str(result)])
     os.utime(source, ns=(1, 1))
-    assert journal(result.parent).done(str(source)) == []
+    assert journal(result.parent).done(str(source)) is None
     first.begin(str(source), "in")
     first.add(str(source), [str(result)])
     assert journal(result.parent).done(str(source)) == [str(result)]
     result.unlink()
-    assert journal(result.parent).done(str(source)) == []
+    assert journal(result.parent).done(str(source)) is None
 
 
 def test_a_line_cut_short_by_a_killed_process_is_passed_over(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_run_killed_between_writing_and_noting_may_write_again(tmp_path: Path)
     out.begin(str(source), "scan")
     (tmp_path / "out" / "scan.md").write_text("written, but not noted")
     again = journal(tmp_path / "out")
-    assert again.done(str(source)) == []
+    assert again.done(str(source)) is None
     assert again.taken(str(source), "scan") is None
 
 
@@ -147,7 +147,7 @@ def test_the_output_folder_may_be_spelled_otherwise_and_moved(
 
 def test_a_journal_of_rubbish_is_no_journal(tmp_path: Path) -> None:
     (tmp_path / Journal.FILE).write_bytes(b"\xff\xfe\x00\nnull\n{}\n[1]\n")
-    assert journal(tmp_path).done("in.png") == []
+    assert journal(tmp_path).done("in.png") is None
 
 
 def test_no_password_shapes_the_journal(tmp_path: Path) -> None:

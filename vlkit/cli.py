@@ -238,6 +238,9 @@ def _print(document: Document, form: str, name: str) -> None:
     content = document.export(form)
     # CSV gives a text for every table and PAGE one for every page: a blank line between them.
     parts = content if isinstance(content, list) else [content]
+    if not parts:
+        typer.echo("There are no tables in it.", err=True)
+        return
     typer.echo("\n\n".join(str(part).rstrip("\r\n") for part in parts))
 
 

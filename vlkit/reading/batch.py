@@ -121,7 +121,7 @@ def _read_many(
     batch.stems = output_names(names)
     todo = []
     for name in names:
-        if journal and (written := journal.done(name)):
+        if journal and (written := journal.done(name)) is not None:
             yield Result(name, written=written, skipped=True)
         elif journal and (error := journal.taken(name, batch.stems[name])):
             yield Result(name, error=error)

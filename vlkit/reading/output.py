@@ -141,13 +141,13 @@ class Journal:
             self._lines[entry.input] = entry
             self._owners |= dict.fromkeys(entry.written, entry.input)
 
-    def done(self, name: str) -> list[str]:
-        """The files that an earlier run wrote for this input; none if it is to be read."""
+    def done(self, name: str) -> list[str] | None:
+        """The files that an earlier run wrote for this input; None if it is to be read."""
         entry = self._lines.get(_absolute(name))
         if not entry or entry.state != self._state(name):
-            return []
+            return None
         written = [self._output.folder / path for path in entry.written]
-        return [str(path) for path in written] if all(path.exists() for path in written) else []
+        return [str(path) for path in written] if all(path.exists() for path in written) else None
 
     def taken(self, name: str, stem: str) -> OutputError | None:
         """An error where a result would replace a file that is not an earlier one of its own."""
