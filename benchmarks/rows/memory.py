@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from benchmarks.table import Row
 from vlkit.data.random_pages import random_document
 from vlkit.reading.read import Reader, ReadOptions
@@ -29,7 +31,7 @@ def read_pages(count: int, folder: Path) -> list[float]:
     for seed in range(KINDS):
         document = random_document(seed)
         picture, pdf = folder / f"{seed}.png", folder / f"{seed}.pdf"
-        document.to_image(0, dpi=72).save(picture)
+        Image.fromarray(document.to_image(0, dpi=72)).save(picture)
         pdf.write_bytes(document.to_pdf())
         files += [picture, pdf]
     reader = Reader(ReadOptions())
