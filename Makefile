@@ -34,7 +34,7 @@ wheel: .venv/.all
 
 lock:
 	@$(UV) pip compile --universal --generate-hashes pyproject.toml --all-extras --group dev --group bench -q -o requirements.lock
-	@! grep -nE '://|index-url' requirements.lock
+	@! grep -n '://' requirements.lock
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "vlkit needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
