@@ -25,3 +25,12 @@ def test_mutated_files_give_pages_or_typed_errors(tmp_path: Path) -> None:
     assert not broken
     assert any(outcome.pages for outcome in report.outcomes)
     assert any(outcome.error for outcome in report.outcomes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("whole", "count"), [(False, 2000), (True, 230)])
+def test_many_mutated_files(whole: bool, count: int, tmp_path: Path) -> None:
+    """Opened; and read from end to end, OCR included."""
+    report = run(count, seed=3, whole=whole, keep=tmp_path)
+    broken = [o for o in report.outcomes if report.problem(o) not in ("", "slow")]
+    assert not broken
