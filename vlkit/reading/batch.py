@@ -103,12 +103,11 @@ def read_many(
     journal = Journal(target, options) if target else None
     named = [paths] if isinstance(paths, str | Path) else paths
     found = list(expand(named, allow_remote=allow_remote))
-    return _read_many(found, options, journal, _Batch(options, target, on_pages, on_page), workers)
+    return _read_many(found, journal, _Batch(options, target, on_pages, on_page), workers)
 
 
 def _read_many(
     found: list[str | VlkitError],
-    options: ReadOptions,
     journal: Journal | None,
     batch: _Batch,
     workers: int | None,
