@@ -145,7 +145,8 @@ if __name__ == "__main__":
     assert Document.load(tmp_path / "out" / "short.json").pages
 
 
-def test_ctrl_c_ends_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("awaited", ["*", "*.md"], ids=["as workers start", "under way"])
+def test_ctrl_c_ends_the_run_and_says_how_to_go_on(tmp_path: Path, awaited: str) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(12):
@@ -155,7 +156,7 @@ def test_ctrl_c_ends_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     run = subprocess.Popen(
         [*map(str, command)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    while run.poll() is None and not list(out.glob("*.md")):
+    while run.poll() is None and not list(out.glob(awaited)):
         time.sleep(0.02)
     os.killpg(run.pid, signal.SIGINT)
     _, said = run.communicate(timeout=60)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Hashable
+import sys
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
@@ -72,7 +74,8 @@ class Pool:
     def submit(self, task: Task) -> None:
         assert self._executor, "use the pool in a with statement"
         try:
-            future = self._executor.submit(task.function, *task.arguments)
+            with _interrupts_held():
+                future = self._executor.submit(task.function, *task.arguments)
         except BrokenProcessPool as error:
             future = Future()
             future.set_exception(error)
@@ -109,7 +112,9 @@ class Pool:
     def _run_alone(self, task: Task) -> Any:
         with self._start(1) as executor:
             try:
-                return executor.submit(task.function, *task.arguments).result()
+                with _interrupts_held():
+                    future = executor.submit(task.function, *task.arguments)
+                return future.result()
             except BrokenProcessPool:
                 return DamagedInput(
                     "the process that read this died",
@@ -131,8 +136,25 @@ class Pool:
         )
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep Ctrl-C waiting while processes start: they inherit that, and never see it.
+
+    An executor starts its processes as tasks are submitted. Ctrl-C reaches the whole group; a
+    process that still imports its modules would print a traceback, ahead of ``_begin``.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(began: Event, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     began.set()
-    # Ctrl-C reaches the whole group; the parent decides what becomes of its workers.
+    # The parent decides what becomes of its workers; where signals can't be held, this is late.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     initializer(*arguments)
