@@ -21,7 +21,8 @@ def text_to_image_ranks(
         owners: ``[captions]``, the row of each caption's picture.
     """
     own = similarity[owners, np.arange(len(owners))]
-    return (similarity >= own).sum(axis=0) - 1
+    rank: NDArray[np.int64] = (similarity >= own).sum(axis=0) - 1
+    return rank
 
 
 def image_to_text_ranks(
@@ -39,7 +40,8 @@ def image_to_text_ranks(
     images = np.arange(len(similarity))[:, None]
     own = owners[None, :] == images
     best = np.where(own, similarity, -np.inf).max(axis=1, keepdims=True)
-    return ((similarity >= best) & ~own).sum(axis=1)
+    rank: NDArray[np.int64] = ((similarity >= best) & ~own).sum(axis=1)
+    return rank
 
 
 def recalls(similarity: NDArray[np.floating], owners: NDArray[np.integer]) -> dict[str, float]:
