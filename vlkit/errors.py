@@ -106,3 +106,15 @@ class MissingDependency(VlkitError):
 
 class OutputError(VlkitError):
     """A result could not be written; whatever stood there before still stands."""
+
+
+class RecipeError(VlkitError):
+    """A recipe names a key that does not exist, or a value that can't be."""
+
+
+class CheckpointError(VlkitError):
+    """A model folder or checkpoint is incomplete, damaged, pickled, or of another architecture."""
+
+
+class TrainingError(VlkitError):
+    """A training run can't go on; its last checkpoint is intact."""
