@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,8 @@ OUT = Path("benchmarks/out/words")
 Kept = dict[str, Any]
 """A word as it is kept: ``text``, ``box``, ``confidence``, and what else its reader knows."""
 Read = Callable[[Pixels], list[Kept]]
+Readers = Mapping[str, Callable[[], Read]]
+"""By name; each is loaded when a page is to be read."""
 
 
 def kept_words(
