@@ -13,14 +13,11 @@ import shutil
 import string
 import subprocess
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -31,14 +28,12 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 import vlkit.data
+from benchmarks.pdf_maps import CHANGES, broken
 from vlkit.data.degrade import scan
-from vlkit.data.elements import Paragraph, Title
-from vlkit.data.lines import Text
-from vlkit.data.pages import to_pdf, typeset
+from vlkit.data.pages import to_pdf
 from vlkit.data.random_pages import (
     random_business_page,
     random_document,
-    random_style,
     random_text_page,
 )
 from vlkit.data.vocabulary import Writer
@@ -199,7 +194,7 @@ def _body_broken(seed: int) -> bytes | None:
     for row in range(4):
         canvas.drawString(60, 640 - 150 * row, f"Chapter {row + 2} and what follows from it")
         _write(canvas, prose_lines(seed + row, count=6), top=620 - 150 * row)
-    return _broken(_saved(canvas, buffer), CHANGES["letters exchanged"], seed)
+    return broken(_saved(canvas, buffer), CHANGES["letters exchanged"], seed)
 
 
 def _noisy(seed: int, share: float) -> list[str]:
@@ -263,87 +258,8 @@ def _reportlab() -> list[Maker]:
         ("mixed: text above a scan", _half_scan, False),
     ]
     for name, change in CHANGES.items():
-        found.append((f"reportlab: {name}", lambda s, f=change: _broken(_good(s), f, s), False))
+        found.append((f"reportlab: {name}", lambda s, f=change: broken(_good(s), f, s), False))
     return found
-
-
-# ---- broken character maps --------------------------------------------------------------------
-
-Change = Callable[[int, np.random.Generator], int]
-
-
-def _permuted(code: int, rng: np.random.Generator) -> int:
-    """Letters exchanged among themselves, in the same way all over a file."""
-    order = np.random.default_rng(int(rng.bit_generator.seed_seq.entropy[0])).permutation(26)  # type: ignore[attr-defined]
-    for first in (65, 97):
-        if first <= code < first + 26:
-            return first + int(order[code - first])
-    return code
-
-
-CHANGES: dict[str, Change] = {
-    "map shifted by 1": lambda code, _: code + 1 if code > 32 else code,
-    "map shifted by 29": lambda code, _: max(code - 29, 33) if code > 32 else code,
-    "letters exchanged": _permuted,
-    "private characters": lambda code, _: 0xE000 + code if code > 32 else code,
-    "replacement characters": lambda code, _: 0xFFFD if code > 32 else code,
-}
-
-
-def _broken(data: bytes, change: Change, seed: int) -> bytes | None:
-    """The file with every character map changed; None where text survived it."""
-    rng = np.random.default_rng([seed, 9])
-
-    def stream(found: re.Match[bytes]) -> bytes:
-        head, body = found.group(1), found.group(2)
-        packed = b"FlateDecode" in head
-        try:
-            plain = zlib.decompress(body) if packed else body
-        except zlib.error:
-            return found.group(0)
-        if b"begincmap" not in plain:
-            return found.group(0)
-        plain = _changed(plain, lambda code: change(code, rng))
-        body = zlib.compress(plain) if packed else plain
-        head = re.sub(rb"/Length \d+( \d+ R)?", b"/Length %d" % len(body), head)
-        return head + b"stream\n" + body + b"\nendstream"
-
-    pattern = rb"(<<[^<>]*>>\s*)stream\r?\n(.*?)\r?\n?endstream"
-    return re.sub(pattern, stream, data, flags=re.DOTALL)
-
-
-def _changed(cmap: bytes, change: Callable[[int], int]) -> bytes:
-    def hexed(code: int) -> bytes:
-        return b"<%04X>" % change(code)
-
-    def entry(found: re.Match[bytes]) -> bytes:
-        return found.group(1) + b"".join(
-            hexed(int(part, 16)) if len(part) == 4 else b"<%s>" % part
-            for part in re.findall(rb"<([0-9A-Fa-f]+)>", found.group(2))
-        )
-
-    def unrolled(found: re.Match[bytes]) -> bytes:
-        # Ranges become single characters, because a change need not keep them in a row.
-        pairs = []
-        for first, last, to in re.findall(
-            rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]{4})>", found.group(1)
-        ):
-            for step in range(int(last, 16) - int(first, 16) + 1):
-                code = b"%0*X" % (len(first), int(first, 16) + step)
-                pairs.append(b"<%s> <%04X>" % (code, int(to, 16) + step))
-        return b"%d beginbfchar\n%s\nendbfchar" % (len(pairs), b"\n".join(pairs))
-
-    block = rb"\d+ beginbfrange(?=[^\[]*?endbfrange)(.*?)endbfrange"
-    cmap = re.sub(block, unrolled, cmap, flags=re.DOTALL)
-    chars = re.compile(rb"beginbfchar(.*?)endbfchar", re.DOTALL)
-    return chars.sub(
-        lambda part: (
-            b"beginbfchar"
-            + re.sub(rb"(<[0-9A-Fa-f]+>\s*)(<[0-9A-Fa-f]+>)", entry, part.group(1))
-            + b"endbfchar"
-        ),
-        cmap,
-    )
 
 
 # ---- Chromium ---------------------------------------------------------------------------------
@@ -380,9 +296,9 @@ def _printed(rng: np.random.Generator, count: int) -> Iterator[Case]:
         yield Case("Chromium: good", data, True)
         if not rtl:
             name = list(CHANGES)[index % len(CHANGES)]
-            broken = _broken(data, CHANGES[name], seed)
-            if broken and not _reads(broken, text):
-                yield Case(f"Chromium: {name}", broken, False)
+            changed = broken(data, CHANGES[name], seed)
+            if changed and not _reads(changed, text):
+                yield Case(f"Chromium: {name}", changed, False)
 
 
 def _reads(data: bytes, html: str) -> bool:
@@ -393,136 +309,3 @@ def _reads(data: bytes, html: str) -> bool:
         assert layer
         found = Counter(w.text for line in layer.content.lines for w in line.words)
     return (truth & found).total() > 0.3 * truth.total()
-
-
-# ---- text of known wording --------------------------------------------------------------------
-
-SHY = "\u00ad"
-COLUMNS = "font-family: 'DejaVu Serif'; font-size: 11px; text-align: justify; column-count: "
-SETTINGS = {
-    "one column": f"{COLUMNS}1",
-    "two columns": f"{COLUMNS}2",
-    "three columns, soft hyphens": f"{COLUMNS}3",
-    "ligatures": "font-family: 'Liberation Serif', 'DejaVu Serif'; font-size: 15px",
-    "spaced out": "font-family: 'DejaVu Sans'; letter-spacing: 3px",
-    "positioned": "font-family: 'DejaVu Sans'; font-size: 12px",
-}
-LIGATURES = (
-    "The office staff filed the first official affidavit after a difficult, efficient fight. "
-    "Five waffles and a muffin suffice for breakfast; the final flight offers sufficient coffee. "
-)
-
-
-@dataclass(frozen=True)
-class Wording:
-    """A PDF and the text that it was made from, paragraphs joined by spaces.
-
-    Attributes:
-        stored: Whether the file holds the text in reading order, so that reading it as it is
-            stored, glyph after glyph, can't do worse.
-    """
-
-    kind: str
-    pdf: bytes
-    text: str
-    stored: bool
-
-
-def wordings(each: int, seed: int = 0) -> Iterator[Wording]:
-    """``each`` PDFs of each kind; Chromium's only where it is installed."""
-    for index in range(each):
-        for language in ("eng", "heb"):
-            yield _typeset(language, seed + index)
-        for kind in DRAWN:
-            yield _drawn(kind, seed + index)
-        if CHROMIUM:
-            rng = np.random.default_rng([seed + index, 11])
-            for kind, style in SETTINGS.items():
-                yield _html(kind, style, rng)
-            yield _rtl_html(rng)
-
-
-def _typeset(language: Literal["eng", "heb"], seed: int) -> Wording:
-    rng = np.random.default_rng([seed, 12])
-    writer = Writer(language, rng)
-    texts = [writer.heading(), *(writer.prose(5) for _ in range(6))]
-    style = random_style(rng, language)
-    made = typeset([Title(texts[0]), *map(Paragraph, texts[1:])], style)
-    name = "typeset" if language == "eng" else "typeset, Hebrew"
-    return Wording(name, made.to_pdf(), " ".join(texts), stored=True)
-
-
-Order = Callable[[list[Text], np.random.Generator], list[Text]]
-
-
-def _by_row(texts: list[Text], _: np.random.Generator) -> list[Text]:
-    """Across all columns, as printer drivers and converters write."""
-    return sorted(texts, key=lambda text: (round(text.baseline, 1), text.x))
-
-
-def _without_spaces(texts: list[Text], rng: np.random.Generator) -> list[Text]:
-    """Each word put in its own place."""
-    return [replace(text, space=False) for text in _by_row(texts, rng)]
-
-
-def _by_frame(texts: list[Text], rng: np.random.Generator) -> list[Text]:
-    """Frames of a few lines in the order in which somebody put them on the page."""
-    lines: dict[float, list[Text]] = {}
-    column = 0
-    for last, text in pairwise([texts[0], *texts]):
-        column += text.baseline < last.baseline
-        lines.setdefault(text.baseline + 10_000 * column, []).append(text)
-    rows = list(lines.values())
-    size = int(rng.integers(5, 12))
-    frames = [rows[start : start + size] for start in range(0, len(rows), size)]
-    return [text for at in rng.permutation(len(frames)) for row in frames[at] for text in row]
-
-
-DRAWN: dict[str, tuple[Literal["eng", "heb"], Order]] = {
-    "row by row": ("eng", _by_row),
-    "row by row, Hebrew": ("heb", _by_row),
-    "words without spaces": ("eng", _without_spaces),
-    "frames in any order": ("eng", _by_frame),
-}
-
-
-def _drawn(kind: str, seed: int) -> Wording:
-    """Two and three columns, drawn in another order than they are read in."""
-    language, order = DRAWN[kind]
-    rng = np.random.default_rng([seed, 13])
-    writer = Writer(language, rng)
-    texts = [writer.heading(), *(writer.prose(5) for _ in range(12))]
-    style = random_style(rng, language, columns=2 + seed % 2)
-    if language == "eng":
-        style = replace(style, ligatures=True, hyphenate=True, soft_hyphens=True)
-    made = typeset([Title(texts[0]), *map(Paragraph, texts[1:])], style)
-    pages = [replace(page, ops=tuple(order(page.texts, rng))) for page in made.pages]
-    return Wording(f"columns, {kind}", to_pdf(pages), " ".join(texts), stored=False)
-
-
-def _html(kind: str, style: str, rng: np.random.Generator) -> Wording:
-    writer = Writer("eng", rng)
-    texts = [writer.prose(6) for _ in range(7)]
-    if kind == "ligatures":
-        texts = [LIGATURES + text for text in texts]
-    parts = [f"<p>{escape(text)}</p>" for text in texts]
-    if "hyphens" in kind:
-        parts = [re.sub(r"([a-z]{3})(?=[a-z]{3})", rf"\1{SHY}", part) for part in parts]
-    if kind == "positioned":
-        # Paragraphs written in reverse, side by side by their place alone.
-        parts = [
-            f"<p style='position: absolute; width: 300px; left: {330 * (i // 4)}px;"
-            f" top: {190 * (i % 4)}px'>{escape(text)}</p>"
-            for i, text in enumerate(texts)
-        ][::-1]
-    data = print_html(f'<div style="{style}">{"".join(parts)}</div>')
-    stored = kind not in ("spaced out", "positioned")
-    return Wording(f"Chromium, {kind}", data, " ".join(texts), stored)
-
-
-def _rtl_html(rng: np.random.Generator) -> Wording:
-    writer = Writer("heb", rng)
-    texts = [f"{writer.prose(4)} vlkit {1000 + int(rng.integers(999))}" for _ in range(6)]
-    parts = "".join(f"<p>{escape(text)}</p>" for text in texts)
-    data = print_html(f"<div dir=rtl style=\"font-family: 'DejaVu Sans'\">{parts}</div>")
-    return Wording("Chromium, Hebrew", data, " ".join(texts), stored=False)

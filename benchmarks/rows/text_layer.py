@@ -13,7 +13,8 @@ from pypdfium2 import PdfDocument
 from rapidfuzz.distance import Levenshtein
 
 import vlkit
-from benchmarks.pdf_cases import Case, cases, wordings
+from benchmarks.pdf_cases import Case, cases
+from benchmarks.pdf_wordings import wordings
 from benchmarks.table import Row, show
 from vlkit.export.flow import Passage, flow
 from vlkit.pdf import PdfFile
