@@ -176,6 +176,51 @@ def test_cells_of_several_lines():
     assert table.rows == 4
 
 
+def test_a_line_centred_beside_two_is_of_their_row():
+    text = lines(
+        ("Part", 50, 100),
+        ("Price", 200, 100),
+        ("Day", 300, 100),
+        ("Copper", 50, 130),
+        ("wire", 50, 142),
+        ("1.20", 200, 136),
+        ("17 December", 300, 130),
+        ("2020", 300, 142),
+        ("Bolt", 50, 172),
+        ("0.35", 200, 172),
+        ("3 May 2021", 300, 172),
+        ("Nut", 50, 202),
+        ("0.10", 200, 202),
+        ("9 June 2021", 300, 202),
+    )
+    (table,) = find(text)
+    assert content(table)[1] == ["Copper wire", "1.20", "17 December 2020"]
+    assert table.rows == 4
+
+
+def test_long_names_of_rows_are_no_prose():
+    names = ["Copper wire, 80 m", "Copper wire, 95 m", "Grey board, 2 mm", "Wire staples 26"]
+    rows = [("Goods", "Price", "Day"), *((name, "1.20", "3 May 2021") for name in names)]
+    text = lines(
+        *(
+            (cell, x, 100 + 18 * row)
+            for row, cells in enumerate(rows)
+            for cell, x in zip(cells, (50, 180, 230), strict=True)
+        )
+    )
+    (table,) = find(text)
+    assert [row[0] for row in content(table)] == ["Goods", *names]
+
+
+def test_a_table_in_one_of_two_columns_of_which_the_other_is_nearly_empty():
+    above = justified(50, 20, 390, ["Where two bids were equal the quality office chose it"] * 4)
+    below = justified(50, 230, 390, ["A further sum has been set aside for the paper work"] * 4)
+    beside = justified(430, 20, 590, ["The figures include", "a little more pulp"])
+    tables, rest = find_tables([*above, *goods(), *below, *beside], None, WIDTH, HEIGHT)
+    assert [content(table) for table in tables] == [GOODS]
+    assert rest == [*above, *below, *beside]
+
+
 def test_heading_over_two_columns():
     text = goods()
     text += lines(("Price list of 2026", 229, 82))

@@ -14,10 +14,10 @@ _LOOSE = 1.12
 """Lines of one cell are at most this much further apart than the closest lines of the table."""
 _LEADING = 1.85
 """Lines of one cell are at most this many text heights apart (1.4 font sizes)."""
-
-
+_BESIDE = 0.8
+"""Lines nearer than this many pitches stand beside each other, not below."""
 _OVERHANG = 1.5
-"""A line this much wider than all others of its column is a heading over several columns."""
+"""A first line this much wider than all others of its column heads several columns."""
 
 
 @dataclass
@@ -135,7 +135,7 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
 
 def _stacks(rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float) -> list[Stack]:
     """Cells by column: lines that are near each other and read on."""
-    starts = _starting_heights(rows, xs, unit)
+    starts = _starting_heights(rows, xs, unit, pitch)
     stacks: list[Stack] = []
     for (column, span), lines in _by_column(rows, xs, unit).items():
         width = max(line.width for line in lines)
@@ -143,8 +143,7 @@ def _stacks(rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float)
         for above, below in pairwise(lines):
             near = _middle(below) - _middle(above) <= min(_LOOSE * pitch, _LEADING * unit)
             starting = any(below.box[1] < height < below.box[3] for height in starts)
-            others = max(line.width for line in lines if line is not above)
-            heading = above.width > _OVERHANG * others
+            heading = above is lines[0] and _overhangs(lines)
             if near and not (starting or heading) and wrapped(above, below, width, unit):
                 stacks[-1].lines.append(below)
             else:
@@ -152,11 +151,20 @@ def _stacks(rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float)
     return stacks
 
 
-def _starting_heights(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[float]:
+def _overhangs(lines: Sequence[Chunk]) -> bool:
+    """Whether the first of a column's lines is wider than all others by far; two tell nothing."""
+    return len(lines) > 2 and lines[0].width > _OVERHANG * max(line.width for line in lines[1:])
+
+
+def _starting_heights(
+    rows: Sequence[Row], xs: Sequence[float], unit: float, pitch: float
+) -> list[float]:
     """Middles of the visual rows that begin a row of the table for sure.
 
     These hold text in at least half the columns, and figures below figures in two of them, or
     in one of a few; where all rows are equally far apart, text in half the columns is enough.
+    None is nearer to the visual row above than lines ever are: then one of the two is a cell
+    of one line, centred beside cells of two.
     """
     middles = [_row_middle(row) for row in rows]
     steps = [below - above for above, below in pairwise(middles)]
@@ -164,11 +172,13 @@ def _starting_heights(rows: Sequence[Row], xs: Sequence[float], unit: float) -> 
     columns = len(xs) - 1
     figures: set[int] = set()
     found = []
-    for row, middle in zip(rows, middles, strict=True):
+    for index, (row, middle) in enumerate(zip(rows, middles, strict=True)):
+        centred = index > 0 and steps[index - 1] < _BESIDE * pitch
         filled = {column_of(chunk, xs, unit)[0] for chunk in row}
         here = {column_of(chunk, xs, unit)[0] for chunk in row if is_figure(chunk.text)}
         repeated = len(here & figures) >= (2 if columns > 3 else 1)
-        if 2 * len(filled) >= columns and len(filled) > 1 and (uniform or repeated):
+        several = 2 * len(filled) >= columns and len(filled) > 1
+        if several and (uniform or (repeated and not centred)):
             found.append(middle)
         figures |= here
     return found

@@ -8,6 +8,7 @@ from statistics import median
 
 from vlkit.layout.tables.bands import joined, wrapped
 from vlkit.layout.tables.columns import (
+    CORRIDOR,
     Chunk,
     Row,
     column_of,
@@ -33,21 +34,66 @@ def tabular_stretches(tokens: Sequence[Token], unit: float) -> list[list[Token]]
     found: list[list[Token]] = []
     for window in _windows(visual_rows(tokens, unit), unit):
         rows, xs = _trimmed(window, unit)
-        if len(xs) < 3:
-            continue
-        columns = _columns(rows, xs, unit)
-        prose = [is_prose(lines, unit) for lines in columns]
-        texts = [is_prose(lines, unit) or is_long_text(lines, unit) for lines in columns]
-        apart = [text and _stands_apart(i, columns, unit) for i, text in enumerate(texts)]
-        if sum(texts) > 1 or any(apart):
-            prose = texts
-        if sum(prose) > 1 or any(apart) or (any(prose) and _widest_share(xs, prose) > 0.35):
-            for left, right in _separate(xs, prose):
-                inside = [t for row in window for t in _within(row, left, right)]
-                found += tabular_stretches(inside, unit)
-        elif is_table(rows, xs, unit):
+        parts = _columns_of_text(rows, xs, unit)
+        if not parts and len(xs) > 2 and is_table(rows, xs, unit):
             found.append([token for row in rows for chunk in row for token in chunk.tokens])
+            continue
+        for left, right in parts or _beside_gutter(window, unit):
+            inside = [t for row in window for t in _within(row, left, right)]
+            found += tabular_stretches(inside, unit)
     return found
+
+
+def _columns_of_text(
+    rows: Sequence[Row], xs: Sequence[float], unit: float
+) -> list[tuple[float, float]]:
+    """Intervals of x to be searched alone, where columns are running text; else none."""
+    if len(xs) < 3:
+        return []
+    columns = _columns(rows, xs, unit)
+    prose = [is_prose(lines, unit) for lines in columns]
+    texts = [is_prose(lines, unit) or is_long_text(lines, unit) for lines in columns]
+    apart = [stands_apart(index, columns, unit) for index in range(len(columns))]
+    if sum(texts) > 1 or any(apart):
+        prose = texts
+    elif sum(prose) == 1 and _is_of_names(prose.index(True), columns, unit):
+        return []
+    if sum(prose) > 1 or any(apart) or (any(prose) and _widest_share(xs, prose) > 0.35):
+        return _separate(xs, prose)
+    return []
+
+
+def _beside_gutter(window: Sequence[Row], unit: float) -> list[tuple[float, float]]:
+    """Both sides of the widest white corridor that no row crosses, where running text stands
+    beside it: a table in one column of a page whose other columns are nearly empty."""
+    chunks = sorted((chunk for row in window for chunk in row), key=lambda c: c.box[0])
+    left, reached = chunks[0].box[0], chunks[0].box[2]
+    gaps: list[tuple[float, float]] = []
+    for chunk in chunks:
+        if chunk.box[0] - reached >= CORRIDOR * unit:
+            gaps.append((chunk.box[0] - reached, (chunk.box[0] + reached) / 2))
+        reached = max(reached, chunk.box[2])
+    if not gaps:
+        return []
+    middle = max(gaps)[1]
+    sides = [(left, middle), (middle, reached)]
+    return sides if any(_has_text(window, side) for side in sides) else []
+
+
+def _has_text(window: Sequence[Row], side: tuple[float, float]) -> bool:
+    """Whether three lines or more fill a column."""
+    left, right = side
+    full = [
+        chunk
+        for row in window
+        for chunk in row
+        if left <= chunk.box[0] <= right and _is_full(chunk, right - left)
+    ]
+    return len(full) > 2
+
+
+def _is_full(chunk: Chunk, width: float) -> bool:
+    return chunk.width > 0.6 * width and len(chunk.tokens) > 3
 
 
 def is_table(rows: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
@@ -107,7 +153,7 @@ def _windows(rows: Sequence[Row], unit: float) -> list[list[Row]]:
     bottom = rows[0][0].box[1]
     for row in rows:
         _, top, _, lower = row_box(row)
-        full = len(row) == 1 and row[0].width > 0.6 * (right - left) and len(row[0].tokens) > 3
+        full = len(row) == 1 and _is_full(row[0], right - left)
         if full or top - bottom > _FAR * unit:
             windows.append([])
         if not full:
@@ -125,14 +171,14 @@ def _trimmed(window: Sequence[Row], unit: float) -> tuple[list[Row], list[float]
         last = rows[-1]
         inside = len(xs) > 2 and column_of(last[0], xs, unit) not in ((0, 0), (0, len(xs) - 2))
         if len(last) > 1 or inside:
-            while before and _is_heading(before[-1], rows, xs, unit):
+            while before and is_heading(before[-1], rows, xs, unit):
                 rows = [before.pop(), *rows]
             return rows, xs
         rows = rows[:-1]
     return [], []
 
 
-def _is_heading(row: Row, rows: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
+def is_heading(row: Row, rows: Sequence[Row], xs: Sequence[float], unit: float) -> bool:
     """Whether a single chunk above a table is a cell of its header: centred over several
     columns, or set between the first rows as a cell of two rows is."""
     if len(xs) < 3:
@@ -147,7 +193,8 @@ def _is_heading(row: Row, rows: Sequence[Row], xs: Sequence[float], unit: float)
         for a in range(1, len(xs) - 2)
         for b in range(a + 2, len(xs))
     )
-    return centred or (gap < 0.6 * usual and right < xs[1])
+    beside = right < xs[1] or (left > xs[1] and len(xs) > 3)
+    return centred or (gap < max(0.6 * usual, 0.3 * unit) and beside)
 
 
 def _columns(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[list[Chunk]]:
@@ -164,17 +211,38 @@ def _columns(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[list
     return columns
 
 
-def _stands_apart(index: int, columns: Sequence[Sequence[Chunk]], unit: float) -> bool:
-    """Whether the lines of a column stand at other heights than most lines beside them."""
-    middles = [(line.box[1] + line.box[3]) / 2 for line in columns[index]]
-    others = [
-        (line.box[1] + line.box[3]) / 2
+def _is_of_names(index: int, columns: Sequence[Sequence[Chunk]], unit: float) -> bool:
+    """Whether each line of a column is a few words with others level beside it, and nearly no
+    line stands beside none: names of a table's rows that are long."""
+    if median(len(line.tokens) for line in columns[index]) > 5:
+        return False
+    others = [line for i, lines in enumerate(columns) for line in lines if i != index]
+    ours = _level_share(columns[index], others, unit)
+    return min(ours, _level_share(others, columns[index], unit)) > 0.9
+
+
+def _level_share(lines: Sequence[Chunk], others: Sequence[Chunk], unit: float) -> float:
+    """Share of the lines that have one of the others at their height."""
+    heights = [(other.box[1] + other.box[3]) / 2 for other in others]
+    level = [
+        any(abs((line.box[1] + line.box[3]) / 2 - height) < 0.2 * unit for height in heights)
+        for line in lines
+    ]
+    return sum(level) / max(1, len(level))
+
+
+def stands_apart(index: int, columns: Sequence[Sequence[Chunk]], unit: float) -> bool:
+    """Whether a column is text whose lines stand at other heights than most beside them."""
+    if not (is_prose(columns[index], unit) or is_long_text(columns[index], unit)):
+        return False
+    top, bottom = columns[index][0].box[1], columns[index][-1].box[3]
+    beside = [
+        line
         for other, lines in enumerate(columns)
         for line in lines
-        if other != index and middles[0] - unit < line.box[3] and line.box[1] < middles[-1] + unit
+        if other != index and top - unit < line.box[3] and line.box[1] < bottom + unit
     ]
-    level = sum(min(abs(middle - y) for y in middles) < 0.2 * unit for middle in others)
-    return level < 0.4 * len(others)
+    return bool(beside) and _level_share(beside, columns[index], unit) < 0.4
 
 
 def _widest_share(xs: Sequence[float], prose: Sequence[bool]) -> float:

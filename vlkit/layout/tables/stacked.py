@@ -8,8 +8,8 @@ from itertools import pairwise
 from math import inf
 
 from vlkit.document import Box
-from vlkit.layout.tables.borderless import is_prose
-from vlkit.layout.tables.columns import Row, column_of, fit_columns, row_box, visual_rows
+from vlkit.layout.tables.borderless import is_heading, is_prose, stands_apart
+from vlkit.layout.tables.columns import Chunk, Row, column_of, fit_columns, row_box, visual_rows
 from vlkit.layout.tables.grid import Token, centre
 from vlkit.layout.tables.ruled import cluster
 from vlkit.layout.tables.rules import Rule, Rules
@@ -53,11 +53,16 @@ def _linked(same: Sequence[Rule], tokens: Sequence[Token], unit: float) -> list[
     for above, below in pairwise(same):
         box = (above.start, above.at, above.end, below.at)
         rows = _rows_in(box, tokens, unit)
-        lone = len(rows) == 1 and rows[0][-1].box[2] - above.start < 0.5 * above.length
+        lone = len(rows) == 1 and _width(rows[0]) < 0.5 * above.length
         if rows and not (lone and len(run) > 1) and not _in_columns(rows, unit):
             break
         run.append(below)
     return run
+
+
+def _width(row: Row) -> float:
+    left, _, right, _ = row_box(row)
+    return right - left
 
 
 def _rows_in(box: Box, tokens: Sequence[Token], unit: float) -> list[Row]:
@@ -81,6 +86,8 @@ def _in_columns(rows: Sequence[Row], unit: float) -> bool:
         [c for row in rows for c in row if column_of(c, xs, unit) == (index, index)]
         for index in range(len(xs) - 1)
     ]
+    if any(stands_apart(index, columns, unit) for index in range(len(columns))):
+        return False
     return sum(is_prose(lines, unit) for lines in columns) < min(2, len(columns) - 1)
 
 
@@ -97,7 +104,13 @@ def _grown(stack: RuleStack, tokens: Sequence[Token], unit: float) -> RuleStack:
     xs = fit_columns(_rows_in(stack.box, tokens, unit), unit)
     above = _rows_in((x0, -inf, x1, y0), tokens, unit)
     below = _rows_in((x0, y1, x1, inf), tokens, unit)
-    for row in _fitting(above[::-1], y0, xs, unit):
+    upwards = _fitting(above[::-1], y0, xs, unit)
+    for row in above[::-1][len(upwards) :]:
+        held = [*upwards[::-1], *_rows_in(stack.box, tokens, unit)]
+        if len(row) > 1 or not is_heading(row, held, xs, unit):
+            break
+        upwards.append(row)
+    for row in upwards:
         y0 = min(y0, row_box(row)[1])
     for row in _fitting(below, y1, xs, unit):
         y1 = max(y1, row_box(row)[3])
@@ -106,7 +119,7 @@ def _grown(stack: RuleStack, tokens: Sequence[Token], unit: float) -> RuleStack:
 
 def _fitting(rows: Sequence[Row], start: float, xs: Sequence[float], unit: float) -> list[Row]:
     """The rows, from the one nearest to ``start`` on, that follow closely and fit the columns;
-    one with text in the first column only counts where such a row follows."""
+    one or two with text in one column only count where such a row follows."""
     found: list[Row] = []
     waiting: list[Row] = []
     edge = start
@@ -118,14 +131,18 @@ def _fitting(rows: Sequence[Row], start: float, xs: Sequence[float], unit: float
         if _fits(row, xs, unit):
             found += [*waiting, row]
             waiting = []
-        elif not waiting and len(xs) > 2 and column_of(row[-1], xs, unit) == (0, 0):
-            waiting = [row]
+        elif len(waiting) < 2 and len(row) == 1 and _is_in_one(row[0], xs, unit):
+            waiting.append(row)
         else:
             break
     return found
 
 
+def _is_in_one(chunk: Chunk, xs: Sequence[float], unit: float) -> bool:
+    first, last = column_of(chunk, xs, unit)
+    return len(xs) > 2 and first == last
+
+
 def _fits(row: Row, xs: Sequence[float], unit: float) -> bool:
     """Whether a row has text in several columns and across none of their boundaries."""
-    covered = [column_of(chunk, xs, unit) for chunk in row] if len(xs) > 2 else []
-    return len(covered) > 1 and all(first == last for first, last in covered)
+    return len(row) > 1 and all(_is_in_one(chunk, xs, unit) for chunk in row)
