@@ -21,6 +21,7 @@ from vlkit.errors import DamagedInput, EncryptedInput, InputError
 from vlkit.images import Limits, PageImage, Pixels
 from vlkit.pdf.glyphs import read_glyphs
 from vlkit.pdf.objects import PageObjects, centre, contains, scan_objects
+from vlkit.pdf.symbols import name_bullets
 from vlkit.pdf.words import assemble
 from vlkit.text_layer import TextContent, TextLayer
 
@@ -155,6 +156,7 @@ class PdfFile:
                 textpage.close()
         lines = assemble([glyph for glyph in read.glyphs if not glyph.hidden])
         hidden = assemble([glyph for glyph in read.glyphs if glyph.hidden])
+        name_bullets(lines)
         return TextContent(
             lines=lines,
             hidden=_legible(hidden, lines, objects.pictures),

@@ -14,9 +14,12 @@ import pypdfium2.raw as raw
 
 from vlkit.document import Affine, Box, Point, apply_affine
 from vlkit.pdf.objects import PageObjects, address, centre, contains
+from vlkit.pdf.outlines import shape_of
+from vlkit.pdf.symbols import is_symbol_font, symbol
 
 _HYPHEN = "\x02"
 """What pdfium writes for a hyphen at a line's end, soft or not."""
+_LINE_ENDS = (0x0D, 0x0A)
 _UNSHOWN_MODES = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
 _BOLD = re.compile(r"bold|black|heavy|(semi|demi)(bold|\b)|[-,]bd", re.IGNORECASE)
 _ITALIC = re.compile(r"ital|obli|kursiv", re.IGNORECASE)
@@ -103,6 +106,8 @@ class _Reader:
         self.to_display = to_display
         self.objects = objects
         self.styles: dict[int, Style] = {}
+        self._symbolic: set[int] = set()
+        self._symbols: dict[tuple[int, str], str] = {}
         # What pdfium writes its answers into: made once, not for every glyph.
         self._numbers = [ctypes.c_double() for _ in range(6)]
         self._references = [ctypes.byref(number) for number in self._numbers]
@@ -110,26 +115,52 @@ class _Reader:
 
     def glyph(self, index: int) -> Glyph | None:
         page = self.textpage
-        code = raw.FPDFText_GetUnicode(page, index)
+        code = self._code(index)
         holder = raw.FPDFText_GetTextObject(page, index)
-        if raw.FPDFText_IsGenerated(page, index) == 1 or not holder or code in (0x0D, 0x0A):
+        if raw.FPDFText_IsGenerated(page, index) == 1 or not holder or code in _LINE_ENDS:
             return None
         run = address(holder)
         if run not in self.styles:
             self.styles[run] = self._style(index, holder)
+            if is_symbol_font(self.styles[run].font):
+                self._symbolic.add(run)
         raw.FPDFText_GetCharOrigin(page, index, *self._references[:2])
         raw.FPDFText_GetCharBox(page, index, *self._references[2:])
         x, y, left, right, bottom, top = [number.value for number in self._numbers]
         loose = self._loose
         raw.FPDFText_GetLooseCharBox(page, index, loose)
+        text = _character(code)
+        if text != " " and (run in self._symbolic or _is_private(text[0])):
+            text = self._symbol(index, holder, text)
         return Glyph(
-            text=_character(code),
+            text=text,
             origin=apply_affine(self.to_display, (x, y)),
             box=self._box(loose.left, loose.bottom, loose.right, loose.top),
             ink=self._box(left, bottom, right, top),
             style=self.styles[run],
             run=run,
         )
+
+    def _code(self, index: int) -> int:
+        """The character; its second half is a line's end, which is none."""
+        code = int(raw.FPDFText_GetUnicode(self.textpage, index))
+        if _is_high(code):
+            low = int(raw.FPDFText_GetUnicode(self.textpage, index + 1))
+            if _is_low(low):
+                return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+        if index and _is_low(code) and _is_high(raw.FPDFText_GetUnicode(self.textpage, index - 1)):
+            return _LINE_ENDS[0]
+        return code
+
+    def _symbol(self, index: int, holder: Any, text: str) -> str:
+        run = address(holder)
+        if (run, text) not in self._symbols:
+            colour = [ctypes.c_uint() for _ in range(4)]
+            raw.FPDFText_GetFillColor(self.textpage, index, *colour)
+            blank = all(part.value == 255 for part in colour[:3])
+            shape = shape_of(raw.FPDFTextObj_GetFont(holder), ord(text[0]), blank=blank)
+            self._symbols[run, text] = symbol(self.styles[run].font, text[0], shape)
+        return self._symbols[run, text]
 
     def is_unmapped(self, index: int) -> bool:
         return bool(raw.FPDFText_HasUnicodeMapError(self.textpage, index) == 1)
@@ -183,6 +214,19 @@ def _character(code: int) -> str:
     if _LIGATURES.match(text):
         return unicodedata.normalize("NFKC", text)
     return text
+
+
+def _is_private(char: str) -> bool:
+    return "\ue000" <= char <= "\uf8ff" or char >= "\U000f0000"
+
+
+def _is_high(code: int) -> bool:
+    """Whether it is the first half of a character beyond 16 bits."""
+    return 0xD800 <= code < 0xDC00
+
+
+def _is_low(code: int) -> bool:
+    return 0xDC00 <= code < 0xE000
 
 
 def _within(box: Box, size: Point) -> bool:
