@@ -14,6 +14,7 @@ PACKAGE = ROOT / "vlkit"
 FLOORS = {
     0: ["document", "errors", "files", "formats", "geometry", "schema"],
     1: [
+        "bounds",
         "images",
         "pdf",
         "text_layer",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
+from vlkit.bounds import check_claim, missing_share, open_file
 from vlkit.document import IDENTITY, Affine, compose, invert
 from vlkit.errors import DamagedInput, InputError, TooLarge, VlkitError
 from vlkit.text_layer import TextLayer
@@ -61,6 +62,7 @@ class PageImage:
         text_layer: The text that a PDF page carries, if it carries any.
         encoded: The file's own JPEG stream, where it holds exactly this picture: grey or RGB,
             neither turned nor reduced.
+        warnings: Why it may show less than the page does.
     """
 
     number: int
@@ -74,6 +76,7 @@ class PageImage:
     to_given: Affine = IDENTITY
     text_layer: TextLayer | None = field(default=None, repr=False)
     encoded: bytes | None = field(default=None, repr=False)
+    warnings: list[str] = field(default_factory=list)
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -129,6 +132,7 @@ _BAND_PIXELS = 1 << 22
 """Pictures are converted in bands of rows of this size, so that no second copy is made."""
 _WEBP_COST = 3
 """Decoding WebP takes three times the memory of other formats: two canvases and a copy."""
+_CUT_OFF = "{:.0%} of the picture is blank: the file seems to be cut off or damaged"
 _ORIENTATION_TAG = 0x0112
 _PHOTOMETRIC_TAG = 0x0106
 
@@ -167,13 +171,15 @@ def page_from_picture(
 
     Raises:
         TooLarge: More pixels than the limits allow.
-        DamagedInput: The pixels can't be decoded.
+        DamagedInput: The pixels can't be decoded, or the file is too short to hold them.
     """
     limits = limits or Limits()
     with decoding(picture.format or "picture"):
         width, height = picture.size
         cost = _WEBP_COST if picture.format == "WEBP" else 1
         check_pixels(width, height, limits.pixels // cost)  # first: a PNG is decoded for its EXIF
+        check_claim(picture)
+        file = open_file(picture)
         orientation = _orientation(picture)
         swapped = _ORIENTATIONS[orientation][0]
         # Pillow turns TIFFs itself and gives their turned size beforehand.
@@ -188,6 +194,7 @@ def page_from_picture(
             across, down = picture.size
             picture.draft(None, (math.ceil(across * scale), math.ceil(down * scale)))
         pixels = _decode(picture)
+        missing = missing_share(picture, file, pixels)
         if not turned_by_pillow:
             pixels = _oriented(pixels, orientation)
         pixels = _resized(pixels, page_width * scale, page_height * scale)
@@ -201,6 +208,7 @@ def page_from_picture(
         dpi=dpi * scale if dpi else None,
         to_source=_to_source(orientation, (page_width, page_height), stretch),
         encoded=encoded if exact else None,
+        warnings=[_CUT_OFF.format(missing)] if missing else [],
     )
 
 

@@ -73,6 +73,7 @@ def blank_page(image: PageImage) -> Page:
         unit=image.unit,
         dpi=image.dpi,
         to_source=image.to_source,
+        warnings=list(image.warnings),
     )
 
 
