@@ -118,3 +118,7 @@ class CheckpointError(VlkitError):
 
 class TrainingError(VlkitError):
     """A training run can't go on; its last checkpoint is intact."""
+
+
+class ModelError(VlkitError):
+    """A model, encoder or adapter cannot be built, joined or used as asked."""

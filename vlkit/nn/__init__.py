@@ -1,0 +1,1 @@
+"""The bricks of every model: encoders, their features, attention."""

@@ -1,0 +1,82 @@
+"""Attention on ``scaled_dot_product_attention``, and the class token's row beside it.
+
+B items, H heads, N tokens (M keys), d channels of a head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Up to so many keys the plain formula is faster on a CPU than the fused kernel, whose backward
+# pass is slow on short sequences and in bfloat16: `python -m benchmarks.attention`. On
+# accelerators the fused kernel is always the better one.
+PLAIN_UP_TO = {"inference": 32, "training": 128, "training in bfloat16": 512}
+
+
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, *, causal: bool = False
+) -> Tensor:
+    """softmax(q·kᵀ/√d)·v, by whichever way is faster here.
+
+    Args:
+        q: [B, H, N, d].
+        k: [B, H, M, d].
+        v: [B, H, M, d].
+        mask: Broadcasts to [B, H, N, M]; bool, True where a key may be seen, or float, added to
+            the scores. A query that may see no key at all gives NaN or zeros.
+        causal: A query sees only the keys up to its own position (N = M).
+
+    Returns:
+        [B, H, N, d].
+    """
+    if _plain_is_faster(q, k):
+        return _plain(q, k, v, mask, causal)
+    if causal and mask is not None:
+        mask, causal = _with_causal(mask, q.shape[-2]), False
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+
+
+def class_row(q: Tensor, k: Tensor) -> Tensor:
+    """How much one query looks at each key, averaged over the heads: the class token's attention
+    without the full [N, N] map.
+
+    Args:
+        q: [B, H, d], the class token's queries.
+        k: [B, H, N, d].
+
+    Returns:
+        [B, N], each row summing to 1; in float32, since the rows are compared with each other.
+    """
+    scores: Tensor = torch.einsum("bhd,bhnd->bhn", q.float(), k.float()) * q.shape[-1] ** -0.5
+    return scores.softmax(dim=-1).mean(dim=1)
+
+
+def _plain_is_faster(q: Tensor, k: Tensor) -> bool:
+    if q.device.type != "cpu":
+        return False
+    if not (torch.is_grad_enabled() and (q.requires_grad or k.requires_grad)):
+        return k.shape[-2] <= PLAIN_UP_TO["inference"]
+    kind = "training in bfloat16" if q.dtype == torch.bfloat16 else "training"
+    return k.shape[-2] <= PLAIN_UP_TO[kind]
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    scores: Tensor = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    if causal:
+        mask = _with_causal(mask, q.shape[-2], q.device)
+    if mask is not None and mask.dtype == torch.bool:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    elif mask is not None:
+        scores = scores + mask
+    return scores.softmax(dim=-1).to(v.dtype) @ v
+
+
+def _with_causal(mask: Tensor | None, n: int, device: torch.device | None = None) -> Tensor:
+    """The mask, and not past the diagonal either."""
+    device = device if mask is None else mask.device
+    past = torch.ones(n, n, dtype=torch.bool, device=device).tril()
+    if mask is None:
+        return past
+    return mask & past if mask.dtype == torch.bool else mask.masked_fill(~past, -torch.inf)

@@ -1,0 +1,43 @@
+"""What every encoder gives, and every adapter takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Features:
+    """Tokens of a batch of pictures or texts, B items of N tokens, D wide.
+
+    Attributes:
+        tokens: [B, N, D], without class and register tokens.
+        mask: [B, N] bool, True where a token is real and not padding.
+        pooled: [B, P], one vector for the item, as the encoder pools; P is D for most encoders.
+        boxes: [B, N, 4], where each token looks: x0, y0, x1, y1 as parts (0..1) of the picture
+            or page.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    pooled: Tensor | None = None
+    boxes: Tensor | None = None
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.tokens.shape[-1]
+
+
+def all_real(tokens: Tensor) -> Tensor:
+    """[B, N] bool, all True: the mask of [B, N, D] tokens without padding."""
+    return torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+
+
+def grid_boxes(rows: int, columns: int) -> Tensor:
+    """[rows · columns, 4]: the cells of a grid over the unit square, row by row."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    corners = torch.stack([x, y, x + 1, y + 1], dim=-1).reshape(-1, 4)
+    return corners / torch.tensor([columns, rows, columns, rows])
