@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from vlkit.document import box_union
 from vlkit.layout.tables.columns import Chunk, Row, column_of
@@ -72,11 +73,13 @@ def logical_rows(
     others = [stack for stack in stacks if stack.column > 0]
     firsts = [stack for stack in stacks if stack.column == 0]
     extents = _merged_extents(others)
+    gaps = [below[0] - above[1] for above, below in pairwise(extents)]
+    near = max(pitch, 1.1 * median(gaps)) if gaps else pitch
     floating = []
     for stack in firsts:
         if _overlapped(stack, extents):
             continue
-        if _hangs_between(stack, extents, firsts, pitch):
+        if _hangs_between(stack, extents, firsts, near, 0.3 * pitch):
             floating.append(stack)
         else:
             extents.append((stack.top, stack.bottom))
@@ -226,10 +229,14 @@ def _overlapped(stack: Stack, extents: Sequence[tuple[float, float]]) -> list[in
 
 
 def _hangs_between(
-    stack: Stack, extents: Sequence[tuple[float, float]], firsts: Sequence[Stack], pitch: float
+    stack: Stack,
+    extents: Sequence[tuple[float, float]],
+    firsts: Sequence[Stack],
+    gap: float,
+    tolerance: float,
 ) -> bool:
-    """Whether the stack stands in the middle of two neighbouring rows that have no other cell
-    in its column: a cell of both."""
+    """Whether the stack stands in the middle of two neighbouring rows, less than ``gap`` apart,
+    that have no other cell in its column: a cell of both."""
     middle = (stack.top + stack.bottom) / 2
     above = [e for e in extents if e[1] <= middle]
     below = [e for e in extents if e[0] >= middle]
@@ -237,7 +244,7 @@ def _hangs_between(
         return False
     upper, lower = above[-1], below[0]
     offset = (upper[0] + lower[1]) / 2 - middle
-    near = lower[0] - upper[1] < pitch and abs(offset) < 0.3 * pitch
+    near = lower[0] - upper[1] < gap and abs(offset) < tolerance
     return near and not any(
         other is not stack and other.bottom > upper[0] and other.top < lower[1] for other in firsts
     )

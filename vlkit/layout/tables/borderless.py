@@ -52,8 +52,11 @@ def _columns_of_text(
         return []
     columns = _columns(rows, xs, unit)
     prose = [is_prose(lines, unit) for lines in columns]
-    texts = [is_prose(lines, unit) or is_long_text(lines, unit) for lines in columns]
     apart = [stands_apart(index, columns, unit) for index in range(len(columns))]
+    texts = [
+        is_prose(lines, unit) or is_long_text(lines, unit) or alone
+        for lines, alone in zip(columns, apart, strict=True)
+    ]
     if sum(texts) > 1 or any(apart):
         prose = texts
     elif sum(prose) == 1 and _is_of_names(prose.index(True), columns, unit):
@@ -233,16 +236,20 @@ def _level_share(lines: Sequence[Chunk], others: Sequence[Chunk], unit: float) -
 
 def stands_apart(index: int, columns: Sequence[Sequence[Chunk]], unit: float) -> bool:
     """Whether a column is text whose lines stand at other heights than most beside them."""
-    if not (is_prose(columns[index], unit) or is_long_text(columns[index], unit)):
+    text = columns[index]
+    if len(text) < 4:
         return False
-    top, bottom = columns[index][0].box[1], columns[index][-1].box[3]
+    narrow = median(len(line.tokens) for line in text) > 2 and is_prose(text, 0.6 * unit)
+    if not (narrow or is_prose(text, unit) or is_long_text(text, unit)):
+        return False
+    top, bottom = text[0].box[1], text[-1].box[3]
     beside = [
         line
         for other, lines in enumerate(columns)
         for line in lines
         if other != index and top - unit < line.box[3] and line.box[1] < bottom + unit
     ]
-    return bool(beside) and _level_share(beside, columns[index], unit) < 0.4
+    return bool(beside) and _level_share(beside, text, unit) < 0.4
 
 
 def _widest_share(xs: Sequence[float], prose: Sequence[bool]) -> float:
