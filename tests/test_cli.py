@@ -14,9 +14,14 @@ from vlkit.data.pages import Paragraph, Style, TableSpec, Title, simple_table, t
 from vlkit.document import Document
 
 
-def vlkit(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def vlkit(
+    *arguments: object, cwd: Path | None = None, stdin: Path = Path(os.devnull)
+) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("vlkit")), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    with stdin.open("rb") as file:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=cwd, stdin=file
+        )
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,25 @@ def test_one_file_is_printed(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Number one" in done.stdout
     assert "Some plain words stand here." in done.stdout
+
+
+def test_the_standard_input_is_read(folder: Path, tmp_path: Path) -> None:
+    printed = vlkit("read", "-", "--to", "json", stdin=folder / "one.pdf")
+    assert printed.returncode == 0, printed.stderr
+    document = Document.from_json(printed.stdout)
+    assert document.name == "stdin"
+    assert "Number one" in document.text
+
+    formats = ["--to", "md,pdf,overlay"]
+    done = vlkit("read", "-", *formats, "--output", tmp_path, stdin=folder / "one.pdf")
+    assert done.returncode == 0, done.stderr
+    assert "Number one" in (tmp_path / "stdin.md").read_text()
+    assert (tmp_path / "stdin.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "stdin.overlay.png").is_file()
+
+    failed = vlkit("read", "-", stdin=folder / "cut.pdf")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("error: standard input: ")
 
 
 def test_a_folder_is_read_and_what_fails_is_told(folder: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from vlkit.errors import OutputError
+from vlkit.reading.options import ReadOptions
 from vlkit.reading.output import Journal, Output, output_names
-from vlkit.reading.read import ReadOptions
 
 
 def test_names_drop_what_all_inputs_share() -> None:
@@ -159,3 +159,60 @@ def test_no_password_shapes_the_journal(tmp_path: Path) -> None:
         kept.add("https://host/a.pdf", [])
         lines.append((folder / Journal.FILE).read_text())
     assert lines[0] == lines[1]
+
+
+def part_formats(folder: Path) -> Journal:
+    return journal(folder, formats=("md", "csv", "page"))
+
+
+@pytest.mark.parametrize("name", ["scan-1.csv", "scan-02.page.xml", "scan.csv"])
+def test_parts_too_replace_no_file_of_the_user(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    error = part_formats(tmp_path).taken("/in/scan.pdf", "scan")
+    assert isinstance(error, OutputError)
+    assert name in str(error)
+    assert journal(tmp_path).taken("/in/scan.pdf", "scan") is None, "no part is written"
+
+
+@pytest.mark.parametrize("name", ["scan-1.md", "scan-a.csv", "other-1.csv", "scan-1.csv.bak"])
+def test_files_that_are_no_parts_are_no_hindrance(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    assert part_formats(tmp_path).taken("/in/scan.pdf", "scan") is None
+
+
+def test_parts_of_its_own_may_be_replaced_and_those_of_others_not(tmp_path: Path) -> None:
+    first = part_formats(tmp_path)
+    first.begin("/in/scan.pdf", "scan")
+    (tmp_path / "scan-1.csv").write_text("written, but not noted: the run was killed")
+    assert part_formats(tmp_path).taken("/in/scan.pdf", "scan") is None
+    first.add("/in/scan.pdf", [str(tmp_path / "scan-1.csv")])
+    assert part_formats(tmp_path).taken("/in/scan.pdf", "scan") is None
+    assert part_formats(tmp_path).taken("/elsewhere/scan.pdf", "scan") is not None
+    (tmp_path / "scan-2.csv").write_text("put there since")
+    assert "scan-2.csv" in str(part_formats(tmp_path).taken("/in/scan.pdf", "scan"))
+
+
+def test_two_inputs_of_one_run_never_share_a_place(tmp_path: Path) -> None:
+    run = journal(tmp_path)
+    run.begin("-", "stdin")
+    assert run.taken("/in/stdin", "stdin") is not None
+
+
+def test_a_link_that_leads_nowhere_is_a_file_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "scan.md").symlink_to(tmp_path / "gone")
+    assert journal(tmp_path).taken("/in/scan.pdf", "scan") is not None
+
+
+def test_the_standard_input_is_called_stdin_and_always_read(tmp_path: Path) -> None:
+    assert output_names(["-", "/in/a/x.png", "/in/b/y.png"]) == {
+        "-": "stdin",
+        "/in/a/x.png": "a/x",
+        "/in/b/y.png": "b/y",
+    }
+    assert output_names(["-"]) == {"-": "stdin"}
+    run = journal(tmp_path)
+    run.begin("-", "stdin")
+    (tmp_path / "stdin.md").write_text("text")
+    run.add("-", [str(tmp_path / "stdin.md")])
+    assert journal(tmp_path).done("-") is None
+    assert journal(tmp_path).taken("-", "stdin") is None

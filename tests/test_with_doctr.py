@@ -12,7 +12,7 @@ import pytest
 from vlkit.data.pages import Paragraph, Style, typeset
 
 
-def test_without_docTR_the_run_says_what_to_do_and_goes_on(tmp_path: Path) -> None:
+def test_without_doctr_the_run_says_what_to_do_and_goes_on(tmp_path: Path) -> None:
     result = tmp_path / "rows.json"
     command = [sys.executable, "-m", "benchmarks.reading", "--with", "doctr"]
     kept = {name: value for name, value in os.environ.items() if name != "VLKIT_DATA"}

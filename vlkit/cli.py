@@ -45,7 +45,8 @@ def read(
         list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Pictures, PDFs, folders or globs. None reads the sample page that vlkit brings.",
+            help="Pictures, PDFs, folders or globs; - is the standard input. "
+            "None reads the sample page that vlkit brings.",
         ),
     ] = None,
     to: Annotated[

@@ -14,12 +14,18 @@ from vlkit.errors import InputError, VlkitError
 from vlkit.sniffing import HEAD, READABLE_SUFFIXES, sniff
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+STDIN = "-"
+"""Stands for the standard input; a file of that name is ``./-``."""
+STDIN_NAME = "stdin"
+"""What the document that comes from there is called, as files are by their names."""
 
 
 def expand(
     inputs: Iterable[str | os.PathLike[str]], *, allow_remote: bool = False
 ) -> list[str | VlkitError]:
     """What stands behind paths, folders, patterns and addresses, each input once, in order.
+
+    ``-``, the standard input, is given as it is.
 
     Folders are searched to the bottom; of them, and of patterns, only files that are read by
     their content or called so by their suffix are taken, hidden ones left out, and sorted as
@@ -41,6 +47,8 @@ def expand(
 
 
 def _expand_one(name: str, allow_remote: bool) -> list[str]:
+    if name == STDIN:
+        return [name]
     if ADDRESS.match(name):
         check_address(name, allow_remote)
         return [name]

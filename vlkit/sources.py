@@ -6,6 +6,7 @@ import io
 import os
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,7 @@ from PIL import (
 from vlkit.download import download
 from vlkit.errors import DamagedInput, InputError, TooLarge, VlkitError
 from vlkit.images import Limits, PageImage, decoding, page_from_array, page_from_picture
-from vlkit.paths import ADDRESS, check_address, check_file, expand, unreadable
+from vlkit.paths import ADDRESS, STDIN_NAME, check_address, check_file, expand, unreadable
 from vlkit.pdf import PdfFile
 from vlkit.sniffing import HEAD, READABLE_SUFFIXES, sniff
 
@@ -309,6 +310,33 @@ def _open_path(path: Path, password: str | None, limits: Limits) -> Pages:
     return opened
 
 
+def lasting(source: Readable, limits: Limits) -> Readable:
+    """What can be opened again and again: the source, or the bytes of a stream that can't."""
+    if isinstance(source, BinaryFile) and not isinstance(source, Image.Image):
+        try:
+            source.seek(0)  # type: ignore[attr-defined]
+        except (AttributeError, OSError):
+            return _read_all(source, limits)
+        except ValueError:  # it is closed, as whoever opens it says better
+            return source
+    return source
+
+
+def standard_input(limits: Limits) -> bytes:
+    """All that is piped into this process.
+
+    Raises:
+        InputError: Nothing is: it is a terminal, or closed.
+        TooLarge: It has more bytes than the limits allow.
+    """
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        raise InputError(
+            "there is nothing on the standard input",
+            remedy="Pipe a document into it: cat scan.pdf | vlkit read -",
+        )
+    return _read_all(sys.stdin.buffer, limits)
+
+
 def _read_all(file: BinaryFile, limits: Limits) -> bytes:
     try:
         with suppress(AttributeError, OSError):  # a stream is read from where it stands
@@ -346,6 +374,8 @@ def name_of(source: Readable) -> tuple[str, str | None]:
             return path.name.rpartition("@")[2], source
         case str() | os.PathLike():
             return Path(source).name, str(source)
+        case io.BufferedReader(raw=io.FileIO(name="<stdin>")):
+            return STDIN_NAME, "standard input"
         case io.BufferedReader(raw=io.FileIO(name=str() as path)):
             return Path(path).name, path
         case ImageFile.ImageFile() if isinstance(source.filename, str) and source.filename:

@@ -38,8 +38,8 @@ from vlkit.evaluation.reading import (
 from vlkit.images import PageImage, Pixels
 from vlkit.reading.calibration import Calibration, calibration_of, fit
 from vlkit.reading.engines.rapidocr import RapidOcr
+from vlkit.reading.options import DEFAULT_STAGES
 from vlkit.reading.pipeline import Pipeline
-from vlkit.reading.read import DEFAULT_STAGES
 from vlkit.reading.recognise import Recognise
 from vlkit.reading.stages import Stage, load_stage
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import faulthandler
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from vlkit.document import Document, Page
+from vlkit.document import Document, Page, export_formats
 from vlkit.download import download
-from vlkit.errors import EngineError, VlkitError
+from vlkit.errors import EngineError, InputError, UnknownName, VlkitError
 from vlkit.layout.finish import finish
-from vlkit.paths import ADDRESS
-from vlkit.reading.output import Journal, Output, output_names, write_outputs
+from vlkit.paths import ADDRESS, STDIN, STDIN_NAME
+from vlkit.reading.options import Pages, ReadOptions, read_options
+from vlkit.reading.output import Journal, Output, absolute, output_names, write_outputs
 from vlkit.reading.pipeline import failed_page
 from vlkit.reading.pool import Pool, Task
-from vlkit.reading.read import Reader, ReadOptions
-from vlkit.sources import Source, expand, name_of, open_source, page_spans
+from vlkit.reading.read import Reader
+from vlkit.sources import Source, expand, name_of, open_source, standard_input
 
 PAGES_PER_TASK = 4
 """Few enough to share one file's pages among processes, enough to open it seldom."""
@@ -57,11 +58,11 @@ class Result:
 
 
 def read_many(
-    paths: str | Path | Sequence[str | Path],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     engine: str = "auto",
-    lang: str = "eng",
-    pages: str | None = None,
+    lang: str | Iterable[str] = "eng",
+    pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
     output: str | Path | None = None,
@@ -76,7 +77,7 @@ def read_many(
     A script that calls it needs ``if __name__ == "__main__":``, as workers import the script.
 
     Args:
-        paths: Files, folders and patterns.
+        paths: Files, folders and patterns; ``-`` is the standard input.
         engine, lang, pages, password, allow_remote: As ``vlkit.read`` takes them.
         output: Folder for the results. It keeps a journal of what is done, so that a run that
             was stopped goes on where it stopped. None writes nothing.
@@ -94,16 +95,35 @@ def read_many(
         UnknownName, MissingDependency, InputError: An argument names what does not exist here.
         OutputError: The output folder can't be used.
     """
-    options = ReadOptions(
-        engine=engine, lang=lang, pages=pages, password=password, allow_remote=allow_remote
-    )
-    page_spans(options.pages or "1-")
+    options = read_options(engine, lang, pages, password, allow_remote)
     Reader(options)  # what is wrong with the options is wrong for every file: say so now
-    target = Output(Path(output), formats, overlay) if output is not None else None
+    if workers is not None and workers < 1:
+        raise InputError(f"{workers} processes can't read", remedy="Give at least 1, or None")
+    target = Output(Path(output), _known(formats), overlay) if output is not None else None
     journal = Journal(target, options) if target else None
-    named = [paths] if isinstance(paths, str | Path) else paths
-    found = list(expand(named, allow_remote=allow_remote))
+    found = list(expand(_paths(paths), allow_remote=allow_remote))
     return _read_many(found, journal, _Batch(options, target, on_pages, on_page), workers)
+
+
+def _paths(paths: Any) -> list[str | os.PathLike[str]]:
+    several = isinstance(paths, Iterable) and not isinstance(paths, str)
+    found: list[str | os.PathLike[str]] = []
+    for item in paths if several else [paths]:
+        if not isinstance(item, str | os.PathLike):
+            raise InputError(
+                f"a {type(item).__name__} is no path", remedy="vlkit.read takes what is no file"
+            )
+        found.append(item)
+    return found
+
+
+def _known(formats: Sequence[str]) -> tuple[str, ...]:
+    wanted = formats.split(",") if isinstance(formats, str) else formats
+    known = export_formats()
+    for form in wanted:
+        if form not in known:
+            raise UnknownName("format", str(form), known)
+    return tuple(wanted)
 
 
 def _read_many(
@@ -113,7 +133,7 @@ def _read_many(
     workers: int | None,
 ) -> Iterator[Result]:
     names = [item for item in found if isinstance(item, str)]
-    names = list({os.path.abspath(name): name for name in names}.values())  # noqa: PTH100
+    names = list({absolute(name): name for name in names}.values())
     for item in found:
         if isinstance(item, VlkitError):
             yield Result(item.file or "", error=item)
@@ -161,6 +181,9 @@ class _Batch:
             under_way = 0
             while True:
                 while under_way < FILES_UNDER_WAY * workers and (name := next(waiting, None)):
+                    if name == STDIN and (error := self._keep_stdin(scratch)):
+                        yield Result(name, error=error)
+                        continue
                     pool.submit(Task(("count", name), _count_pages, (name, scratch)))
                     under_way += 1
                 if not under_way:
@@ -172,12 +195,22 @@ class _Batch:
                         under_way -= 1
                         yield result
 
+    def _keep_stdin(self, scratch: str) -> VlkitError | None:
+        """Put what is piped in where workers find it; gives the error if it can't be had."""
+        try:
+            Path(scratch, STDIN_NAME).write_bytes(standard_input(self.options.limits))
+        except VlkitError as error:
+            return error.at(file="standard input")
+        return None
+
     def _advance(
         self, pool: Pool, step: str, name: str, arguments: tuple[Any, ...], value: Any
     ) -> Result | None:
         """Take one task's result and submit what follows; gives the file's result at the end."""
         if isinstance(value, BaseException):
-            error = _typed(value).at(file=name)
+            error = _typed(value)
+            if step != "write":  # not the file that an address was fetched into
+                error.file = "standard input" if name == STDIN else name
             if step != "read":
                 return Result(name, error=error)
             _, numbers, threads = arguments
@@ -240,7 +273,7 @@ def _open(place: str, pages: str | None) -> Source:
 def _count_pages(name: str, scratch: str) -> tuple[list[int], str]:
     """The numbers of the pages to read, and where: an address is fetched once, into a file."""
     assert _reader
-    place = name
+    place = os.path.join(scratch, STDIN_NAME) if name == STDIN else name  # noqa: PTH118
     if ADDRESS.match(name):
         content = download(name, _reader.options.limits.bytes)
         handle, place = tempfile.mkstemp(dir=scratch)
@@ -268,10 +301,13 @@ def _write(
     name: str, place: str, pages: list[Page], output: Output | None, stem: str
 ) -> tuple[Document, list[str]]:
     assert _reader
-    document = finish(Document(name=name_of(name)[0], pages=pages))
+    called = STDIN_NAME if name == STDIN else name_of(name)[0]
+    document = finish(Document(name=called, pages=pages))
     document.with_source(place, _reader.options.password)
     written = write_outputs(document, output, stem) if output else []
-    return document.with_source(name, _reader.options.password), written
+    # What was piped in is gone when the run ends.
+    again = None if name == STDIN else name
+    return document.with_source(again, _reader.options.password), written
 
 
 def _typed(error: BaseException) -> VlkitError:

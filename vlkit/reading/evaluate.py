@@ -16,7 +16,8 @@ from vlkit.evaluation import layout, parse, reading_order, tables
 from vlkit.evaluation import reading as words
 from vlkit.evaluation.result import EvalResult, installed_versions
 from vlkit.layout.finish import finish
-from vlkit.reading.read import Reader, ReadOptions
+from vlkit.reading.options import read_options
+from vlkit.reading.read import Reader
 from vlkit.sources import open_source
 
 
@@ -40,7 +41,7 @@ class Job:
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(ReadOptions(engine=self.model, lang=self.lang))
+        return Reader(read_options(engine=self.model, lang=self.lang))
 
     def read(self, picture: Path, page: int = 1) -> Page:
         """The page as vlkit reads it, boxes in the page's unit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +15,14 @@ from pydantic import BaseModel
 from vlkit import __version__
 from vlkit.document import Document
 from vlkit.errors import OutputError
-from vlkit.reading.read import ReadOptions
+from vlkit.paths import STDIN, STDIN_NAME
+from vlkit.reading.options import ReadOptions
 
 SUFFIXES = {"alto": ".alto.xml", "page": ".page.xml", "overlay": ".overlay.png"}
 """Where other programs expect more of a file's name than the format."""
+WHOLE = frozenset(("md", "html", "json", "hocr", "alto", "pdf"))
+"""Formats of which a document is one file; of others it may be numbered ones."""
+_BEGUN = "begun"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class Output:
     formats: Sequence[str] = ("md",)
     overlay: bool = False
 
+    @property
+    def all_formats(self) -> list[str]:
+        return [*self.formats, *(["overlay"] if self.overlay else [])]
+
 
 def output_names(inputs: Sequence[str]) -> dict[str, str]:
     """Input → the name of its results without a suffix, below the output folder.
@@ -44,7 +52,8 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
     their suffix alone keep it (``a.png`` and ``a.pdf`` → ``a.png.md`` and ``a.pdf.md``), and so
     does ``a-1.png`` beside ``a.tif``, whose pages may be called ``a-1``.
     """
-    paths = {name: Path(_absolute(name.replace("://", "/"))) for name in inputs}
+    named = [name for name in inputs if name != STDIN]
+    paths = {name: Path(absolute(name.replace("://", "/"))) for name in named}
     parents = [path.parent.parts for path in paths.values()]
     shared = 0
     for level in zip(*parents, strict=False):
@@ -52,6 +61,8 @@ def output_names(inputs: Sequence[str]) -> dict[str, str]:
             break
         shared += 1
     short = {name: Path(*path.parts[shared:]) for name, path in paths.items()}
+    if STDIN in inputs:
+        short[STDIN] = Path(STDIN_NAME)
     stems = Counter(str(path.with_suffix("")) for path in short.values())
     return {name: _stem(path, stems) for name, path in short.items()}
 
@@ -68,8 +79,10 @@ _NUMBERED = re.compile(r"(.+)-\d+")
 """How the files of a format are called that holds less than a document: ``scan-2.page.xml``."""
 
 
-def _absolute(name: str) -> str:
+def absolute(name: str) -> str:
     """Without ``..``, which must not lead out of a folder; a link keeps its own name."""
+    if name == STDIN:
+        return name
     return os.path.abspath(name)  # noqa: PTH100 Path.resolve would follow links
 
 
@@ -94,8 +107,20 @@ def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
 def result_paths(output: Output, stem: str) -> list[Path]:
     """Where each format of an input's results goes."""
     base = output.folder / stem
-    formats = [*output.formats, *(["overlay"] if output.overlay else [])]
-    return [base.with_name(base.name + SUFFIXES.get(form, f".{form}")) for form in formats]
+    return [base.with_name(base.name + _suffix(form)) for form in output.all_formats]
+
+
+def _suffix(form: str) -> str:
+    return SUFFIXES.get(form, f".{form}")
+
+
+def _would_replace(name: str, path: Path, owner: str | None) -> OutputError:
+    what = f"the result of {owner}" if owner else "a file that vlkit did not write"
+    return OutputError(
+        f"its result {path} would replace {what}",
+        remedy="Choose another folder with --output",
+        file=name,
+    )
 
 
 class Entry(BaseModel):
@@ -124,6 +149,9 @@ class Journal:
         self._lines: dict[str, Entry] = {}
         self._owners: dict[str, str] = {}
         self._begun: dict[str, str] = {}
+        suffixes = [re.escape(_suffix(form)) for form in output.all_formats if form not in WHOLE]
+        self._part = re.compile(rf"(.+)-\d+({'|'.join(suffixes) or '(?!)'})")
+        self._parts: dict[Path, dict[str, list[Path]]] = {}
         try:
             output.folder.mkdir(parents=True, exist_ok=True)
             text = self.path.read_text("utf-8", errors="replace") if self.path.exists() else ""
@@ -143,31 +171,44 @@ class Journal:
 
     def done(self, name: str) -> list[str] | None:
         """The files that an earlier run wrote for this input; None if it is to be read."""
-        entry = self._lines.get(_absolute(name))
-        if not entry or entry.state != self._state(name):
+        entry = self._lines.get(absolute(name))
+        if name == STDIN or not entry or entry.state != self._state(name):
             return None
         written = [self._output.folder / path for path in entry.written]
         return [str(path) for path in written] if all(path.exists() for path in written) else None
 
     def taken(self, name: str, stem: str) -> OutputError | None:
-        """An error where a result would replace a file that is not an earlier one of its own."""
+        """An error where a result could replace a file that is not an earlier one of its own."""
+        mine = absolute(name)
+        entry = self._lines.get(mine)
+        cut_short = entry is not None and entry.state == _BEGUN
         for path in result_paths(self._output, stem):
             owner = self._owners.get(self._relative(path))
-            if not path.exists() or owner == _absolute(name):
-                continue
-            what = f"the result of {owner}" if owner else "a file that vlkit did not write"
-            return OutputError(
-                f"its result {path} would replace {what}",
-                remedy="Choose another folder with --output",
-                file=name,
-            )
+            if owner != mine and (owner or os.path.lexists(path)):
+                return _would_replace(name, path, owner)
+            for part in self._parts_of(path):
+                owner = self._owners.get(self._relative(part))
+                # A run that was killed may have written parts that it did not note.
+                if owner != mine and (owner or not cut_short):
+                    return _would_replace(name, part, owner)
         return None
+
+    def _parts_of(self, path: Path) -> list[Path]:
+        """The files that stand where the pages or tables of a document would."""
+        folder = path.parent
+        if folder not in self._parts:
+            self._parts[folder] = defaultdict(list)
+            for file in folder.iterdir() if folder.is_dir() else []:
+                if numbered := self._part.fullmatch(file.name):
+                    self._parts[folder][numbered[1] + numbered[2]].append(file)
+        return self._parts[folder][path.name]
 
     def begin(self, name: str, stem: str) -> None:
         """Claim the places of an input's results, before any of them is written."""
         self._begun[name] = self._state(name)
-        places = [str(path) for path in result_paths(self._output, stem)]
-        self._append(name, "begun", places)
+        places = result_paths(self._output, stem)
+        self._owners |= dict.fromkeys(map(self._relative, places), absolute(name))
+        self._append(name, _BEGUN, list(map(str, places)))
 
     def add(self, name: str, written: Sequence[str]) -> None:
         """Note that an input, as it was when it was begun, is done."""
@@ -175,7 +216,7 @@ class Journal:
 
     def _append(self, name: str, state: str, written: Sequence[str]) -> None:
         places = [self._relative(Path(path)) for path in written]
-        entry = Entry(input=_absolute(name), state=state, written=places)
+        entry = Entry(input=absolute(name), state=state, written=places)
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 # The line break stands first, so that a line cut short by a crash ends here.

@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from vlkit.document import Document, Page
 from vlkit.errors import VlkitError
 from vlkit.images import PageImage
 from vlkit.layout.finish import finish
+from vlkit.reading.options import Pages, ReadOptions, read_options
 from vlkit.reading.pipeline import Pipeline, failed_page
 from vlkit.reading.recognise import Recognise, ocr_engine, parse_languages
 from vlkit.reading.stages import Engine, Stage, load_engine, load_stage
 from vlkit.reading.text_layer import judge
-from vlkit.sources import Limits, Readable, open_source
-
-DEFAULT_STAGES = ("orient", "deskew", "recognise", "tables", "layout", "order")
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How to read; the same for a page, a file and a thousand files.
-
-    Attributes:
-        engine: ``auto``, or the name of an engine: ``rapidocr``, ``tesseract``, ``pdf-text``, or
-            what an installed package adds. ``auto`` takes a PDF page's text layer where it is
-            sound, and else the first OCR engine that reads the languages.
-        lang: Languages as Tesseract spells them, joined by ``+``: ``eng``, ``kor+eng``.
-        pages: Which pages, from 1: ``"1-4,7,9-"``. None reads all.
-        password: Opens an encrypted PDF.
-        allow_remote: Whether a source may be an http(s) address.
-        stages: Names of stages in the order in which they run; ``recognise`` is the engine.
-        limits: How much of pixels, pages and bytes a source may take.
-    """
-
-    engine: str = "auto"
-    lang: str = "eng"
-    pages: str | None = None
-    password: str | None = None
-    allow_remote: bool = False
-    stages: Sequence[str] = DEFAULT_STAGES
-    limits: Limits = field(default_factory=Limits)
+from vlkit.sources import Readable, lasting, name_of, open_source
 
 
 def read(
     source: Readable,
     *,
     engine: str = "auto",
-    lang: str = "eng",
-    pages: str | None = None,
+    lang: str | Iterable[str] = "eng",
+    pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
     on_page: Callable[[Page], None] | None = None,
@@ -58,26 +31,27 @@ def read(
 
     Args:
         source: A path, an address, bytes, a binary file, a PIL image or an array
-            ([H, W] or [H, W, 3 or 4]).
+            ([H, W] or [H, W, 3 or 4]). The document keeps what was read, for ``overlay`` and
+            PDF: of a stream that can't be read again, its bytes.
         on_page: Called with every page as it is done, to show progress.
-        engine, lang, pages, password, allow_remote: See ``ReadOptions``.
+        engine, lang, pages, password, allow_remote: See ``ReadOptions``. Several languages may
+            be a list, and pages a number or a list of them.
 
     Returns:
         The document. A page that could not be read is there, with its ``error`` set.
 
     Raises:
         VlkitError: The source as a whole can't be read, or an engine, a language or a page
-            range that was asked for does not exist.
+            range that was asked for does not exist, or is no name or range at all.
     """
-    options = ReadOptions(
-        engine=engine, lang=lang, pages=pages, password=password, allow_remote=allow_remote
-    )
+    options = read_options(engine, lang, pages, password, allow_remote)
     reader = Reader(options)
     done = []
+    kept = lasting(source, options.limits)
     with open_source(
-        source,
+        kept,
         password=password,
-        pages=pages,
+        pages=options.pages,
         allow_remote=allow_remote,
         limits=options.limits,
     ) as opened:
@@ -85,8 +59,8 @@ def read(
             done.append(page)
             if on_page:
                 on_page(page)
-        name = opened.name
-    return finish(Document(name=name, pages=done)).with_source(source, password)
+    name, _ = name_of(source)
+    return finish(Document(name=name, pages=done)).with_source(kept, password)
 
 
 class Reader:

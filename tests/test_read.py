@@ -1,0 +1,114 @@
+"""``vlkit.read`` and ``read_many``: what callers may write, and what the document keeps."""
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vlkit
+from vlkit.data.pages import PageBreak, Paragraph, Style, typeset
+from vlkit.errors import InputError, VlkitError
+
+
+@pytest.fixture(scope="module")
+def pdf() -> bytes:
+    words = [Paragraph("First page."), PageBreak(), Paragraph("Second page.")]
+    return typeset(words, Style()).to_pdf()
+
+
+@pytest.mark.parametrize("pages", ["2", 2, [2], (2,), {2}, range(2, 3), ["2-"]])
+def test_pages_may_be_written_as_is_obvious(pdf: bytes, pages: Any) -> None:
+    document = vlkit.read(pdf, pages=pages)
+    assert [page.number for page in document.pages] == [2]
+
+
+def test_languages_may_be_a_list(pdf: bytes) -> None:
+    assert vlkit.read(pdf, lang=["eng"]) == vlkit.read(pdf, lang="eng")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"pages": 0}, "first page is 1"),
+        ({"pages": -1}, "'-1' is no page"),
+        ({"pages": []}, "no page"),
+        ({"pages": 1.5}, "pages is 1.5"),
+        ({"pages": True}, "pages is True"),
+        ({"pages": [None]}, "a number or a list"),
+        ({"lang": ""}, "no language"),
+        ({"lang": []}, "no language"),
+        ({"lang": None}, "lang is None"),
+        ({"lang": [1]}, "'kor\\+eng'"),
+        ({"lang": "en"}, "Did you mean 'eng'"),
+        ({"lang": "eng+ko"}, "Did you mean 'kor'"),
+        ({"lang": ["JA"]}, "Did you mean 'jpn'"),
+        ({"engine": None}, "engine is None"),
+        ({"engine": 3}, "Give a name"),
+        ({"password": b"1"}, "password is b'1'"),
+    ],
+)
+def test_what_means_nothing_is_said_with_a_remedy(
+    pdf: bytes, arguments: dict[str, Any], said: str
+) -> None:
+    for call in (
+        lambda: vlkit.read(pdf, **arguments),
+        lambda: vlkit.read_many(["x.pdf"], **arguments),
+    ):
+        with pytest.raises(VlkitError) as caught:
+            call()
+        assert caught.match(said), caught.value
+        assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("paths", "arguments"),
+    [
+        (None, {}),
+        (b"%PDF", {}),
+        ([b"%PDF"], {}),
+        ([3], {}),
+        (["x.pdf"], {"workers": 0}),
+        (["x.pdf"], {"output": "out", "formats": ["docx"]}),
+        (["x.pdf"], {"output": "out", "formats": [None]}),
+    ],
+)
+def test_what_many_files_can_t_be_read_with(
+    paths: Any, arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VlkitError):
+        vlkit.read_many(paths, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes of POSIX")
+def test_a_stream_that_is_used_up_can_still_be_drawn(pdf: bytes) -> None:
+    ending, beginning = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(beginning, "wb") as pipe:
+            pipe.write(pdf)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with os.fdopen(ending, "rb") as stream:
+        document = vlkit.read(stream)
+    feeder.join()
+    assert len(document.overlay()) == 2
+    assert document.to_pdf().startswith(b"%PDF")
+
+
+def test_a_file_object_is_read_from_its_start_each_time(pdf: bytes) -> None:
+    stream = io.BytesIO(pdf)
+    stream.seek(100)
+    document = vlkit.read(stream)
+    assert document.source is stream, "what can be read again is not copied"
+    assert len(document.overlay()) == 2
+    stream.close()
+    with pytest.raises(InputError, match="one that is open"):
+        document.overlay()
+    with pytest.raises(InputError, match="one that is open"):
+        vlkit.read(stream)
