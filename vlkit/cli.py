@@ -110,6 +110,8 @@ def read(
         try:
             for result in results if output else _in_order(results, inputs):
                 progress.report(result)
+                if "csv" in formats and result.document:
+                    progress.warn_of_formulas(result.path, result.document)
                 if result.document and not output:
                     _print(result.document, formats[0], result.path if len(inputs) > 1 else "")
         except KeyboardInterrupt:
@@ -308,6 +310,19 @@ class _Progress:
         remedy = "Run the same command again to go on." if resumable else ""
         self.console.print(f"[yellow]stopped[/] after {self.done} files. {remedy}")
 
+    def warn_of_formulas(self, path: str, document: Document) -> None:
+        from vlkit.export.csv import formulas
+
+        if cells := formulas(document):
+            more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            self._warn(
+                f"{path}: a spreadsheet would take the table cell {cells[0]!r:.40}{more} for a "
+                "formula: import the CSV as text"
+            )
+
+    def _warn(self, text: str) -> None:
+        self.console.print(f"[yellow]warning[/]: {escape(text)}")
+
     def report(self, result: Result) -> None:
         """Say what became of a file: its errors, or where its results are."""
         if result.error:
@@ -321,8 +336,7 @@ class _Progress:
             self.console.print(f"[red]error[/]: {escape(text)}")
         for page in result.document.pages if result.document else []:
             for warning in page.warnings:
-                where = f"{result.path}, page {page.number}"
-                self.console.print(f"[yellow]warning[/]: {escape(f'{where}: {warning}')}")
+                self._warn(f"{result.path}, page {page.number}: {warning}")
         self.failed += bool(failed)
         self.done += not result.document or len(failed) < len(result.document.pages)
         state = "done before:" if result.skipped else "→"

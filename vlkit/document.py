@@ -429,7 +429,11 @@ class Document(_Model):
         return self._export_text("alto")
 
     def to_csv(self) -> list[str]:
-        """A text of comma-separated values for every table."""
+        """A text of comma-separated values for every table, with its cells as they were read.
+
+        Spreadsheet programs take cells that begin with ``=``, ``+``, ``-`` or ``@`` for formulas:
+        import tables of documents that you don't trust as text.
+        """
         return [str(table) for table in self.export("csv")]
 
     def to_page(self) -> list[str]:
