@@ -1,0 +1,400 @@
+"""Model folders: ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``README.md``.
+
+Weights are safetensors and never pickles, which can run code. A model that shares a trunk leaves
+the trunk's weights out and names it by id and SHA-256; a trunk of another hash is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vlkit import __version__, recipe
+from vlkit.errors import CheckpointError, OutputError
+
+CONFIG, WEIGHTS, TOKENIZER, CARD = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "README.md",
+)
+_PICKLE_HEADS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """The trunk that a model stands on.
+
+    Attributes:
+        name: Its folder's name on the shelf.
+        sha256: Of its ``model.safetensors``.
+        prefix: What its weights' names begin with in the model, e.g. ``"image."``.
+    """
+
+    name: str
+    sha256: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """What a model folder holds; ``weights`` are whole, those of the trunk among them."""
+
+    path: Path
+    model: str
+    config: Mapping[str, Any]
+    weights: Mapping[str, Tensor]
+    tokenizer: Path | None = None
+    trunk: Trunk | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors, on the CPU and each by itself, even if some share memory."""
+    apart: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        whole = plain.untyped_storage().nbytes() == plain.numel() * plain.element_size()
+        shared = plain.untyped_storage().data_ptr() in seen or not whole
+        apart[name] = plain.clone() if shared else plain
+        seen.add(apart[name].untyped_storage().data_ptr())
+    save_file(apart, path, metadata={"format": "pt"})
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU.
+
+    Raises:
+        CheckpointError: No such file, a damaged one, or a pickle.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise CheckpointError(
+            f"the weights can't be read: {error.strerror}", remedy="Check the name", file=path
+        ) from error
+    if any(head.startswith(mark) for mark in _PICKLE_HEADS):
+        raise CheckpointError(
+            "this is a pickled file, which can run code when it is opened",
+            remedy="Save it as safetensors where you trust it, with safetensors.torch.save_file",
+            file=path,
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"this is no whole safetensors file: {error}", remedy="Fetch it again", file=path
+        ) from error
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], *, file: object = None) -> None:
+    """Load all weights by name and shape, with nothing left over on either side.
+
+    Raises:
+        CheckpointError: They are of another architecture; the module is as it was.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in weights]
+    left = [name for name in weights if name not in wanted]
+    other = [
+        f"{name} is {tuple(weights[name].shape)}, not {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in weights and weights[name].shape != wanted[name].shape
+    ]
+    found = [
+        f"{len(names)} {what} ({names[0]})"
+        for names, what in (
+            (other, "of another shape"),
+            (missing, "missing"),
+            (left, "that it does not have"),
+        )
+        if names
+    ]
+    if found:
+        raise CheckpointError(
+            f"these weights are not of this {type(module).__name__}: {', '.join(found)}",
+            remedy="Take the config that they were saved with",
+            file=file,
+        )
+    module.load_state_dict(dict(weights))
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_folder(
+    folder: Path,
+    *,
+    model: str,
+    config: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    tokenizer: Path | None = None,
+    card: str | None = None,
+    trunk: tuple[Path, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a model folder, whole or not at all; one that stands there is replaced.
+
+    Args:
+        model: Name in the table of models.
+        config: What ``recipe.to_table`` gives.
+        tokenizer: A ``tokenizer.json`` to copy.
+        trunk: Folder of the trunk, and what its weights' names begin with in this model.
+        facts: More for ``config.json``, e.g. how pictures are normalised.
+
+    Raises:
+        CheckpointError: The weights differ from those of the trunk.
+        OutputError: The folder can't be written.
+    """
+    described: dict[str, Any] = {"model": model, "config": dict(config), **(facts or {})}
+    own = dict(weights)
+    if trunk is not None:
+        described["trunk"], own = _without_trunk(own, *trunk)
+    beside = folder.with_name(f".writing-{folder.name}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        save_tensors(beside / WEIGHTS, own)
+        text = json.dumps({**described, "vlkit": __version__}, indent=1, ensure_ascii=False)
+        (beside / CONFIG).write_text(text + "\n", encoding="utf-8")
+        if tokenizer is not None:
+            shutil.copyfile(tokenizer, beside / TOKENIZER)
+        if card is not None:
+            (beside / CARD).write_text(card, encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        for file in beside.iterdir():
+            file.replace(folder / file.name)
+        beside.rmdir()
+    except OSError as error:
+        raise OutputError(
+            f"the model can't be written: {error.strerror or error}", file=folder
+        ) from error
+    return folder
+
+
+def _without_trunk(
+    weights: dict[str, Tensor], folder: Path, prefix: str
+) -> tuple[dict[str, str], dict[str, Tensor]]:
+    for name, tensor in load_tensors(folder / WEIGHTS).items():
+        mine = weights.pop(prefix + name, None)
+        if mine is None or not torch.equal(mine.cpu(), tensor):
+            raise CheckpointError(
+                f"{prefix}{name} is not the trunk's",
+                remedy="Train with the trunk frozen, or save a standalone model",
+                file=folder,
+            )
+    hashed = sha256(folder / WEIGHTS)
+    return {"name": folder.name, "sha256": hashed, "prefix": prefix}, weights
+
+
+def load_folder(folder: Path, shelves: Sequence[Path] = ()) -> ModelFolder:
+    """Read a model folder, its trunk from beside it or from the shelves.
+
+    Raises:
+        CheckpointError: A file is missing, damaged or pickled, or the trunk is another one.
+    """
+    described = read_config(folder)
+    pickled = [name for name in ("pytorch_model.bin", "model.pt") if (folder / name).exists()]
+    if pickled and not (folder / WEIGHTS).exists():
+        load_tensors(folder / pickled[0])
+    weights = load_tensors(folder / WEIGHTS)
+    trunk = recipe.parse(described.pop("trunk"), Trunk) if "trunk" in described else None
+    if trunk is not None:
+        weights |= _weights_of(trunk, (folder.parent, *shelves), folder)
+    tokenizer = folder / TOKENIZER
+    return ModelFolder(
+        folder,
+        described.pop("model"),
+        described.pop("config"),
+        weights,
+        tokenizer if tokenizer.exists() else None,
+        trunk,
+        described,
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What ``config.json`` says."""
+    try:
+        described: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"there is no model here: {CONFIG} is missing",
+            remedy="Name a folder that `vlkit train` or save_pretrained wrote",
+            file=folder,
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{CONFIG} can't be read: {error}", file=folder) from error
+    if not isinstance(described.get("model"), str) or "config" not in described:
+        raise CheckpointError(f"{CONFIG} is not that of a vlkit model", file=folder)
+    return described
+
+
+def _weights_of(trunk: Trunk, places: Sequence[Path], folder: Path) -> dict[str, Tensor]:
+    for place in places:
+        file = place / trunk.name / WEIGHTS
+        if not file.exists():
+            continue
+        if sha256(file) != trunk.sha256:
+            raise CheckpointError(
+                f"this model stands on another trunk than {file.parent}: SHA-256 "
+                f"{trunk.sha256[:12]}… is needed, {sha256(file)[:12]}… is there",
+                remedy="Take the trunk that it was trained with, or train it again on this one",
+                file=folder,
+            )
+        return {trunk.prefix + name: tensor for name, tensor in load_tensors(file).items()}
+    raise CheckpointError(
+        f"its trunk {trunk.name} is missing: {places[0] / trunk.name / WEIGHTS}",
+        remedy=f"Put the folder {trunk.name} beside it, or run `vlkit models fetch {trunk.name}`",
+        file=folder,
+    )
+
+
+def resolve(
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+    local_files_only: bool = False,
+) -> Path:
+    """The folder behind a path or a hub id (``owner/name``), fetched where it must be.
+
+    Raises:
+        CheckpointError: Nothing is there, or the hub can't be reached.
+    """
+    if (Path(source) / CONFIG).exists():
+        return Path(source)
+    if str(source).count("/") != 1 or str(source).startswith((".", "/")) or Path(source).exists():
+        read_config(Path(source))
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    found = Path()
+    for name in (CONFIG, WEIGHTS, TOKENIZER, CARD):
+        try:
+            found = Path(
+                hf_hub_download(
+                    str(source),
+                    name,
+                    revision=revision,
+                    cache_dir=cache_dir,
+                    local_files_only=local_files_only,
+                )
+            )
+        except (EntryNotFoundError, OSError, ValueError) as error:
+            if name in (CONFIG, WEIGHTS):
+                raise _unreachable(source, name, error) from error
+    return found.parent
+
+
+def _unreachable(source: str | Path, name: str, error: Exception) -> CheckpointError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return CheckpointError(
+        f"{name} of {source} is not here and can't be fetched: {reason}",
+        remedy=f"Where there is a network, run `vlkit models fetch {source}`, or carry the "
+        "folder in and give its path",
+    )
+
+
+class Pretrained(nn.Module):
+    """Hugging Face's three conventions for a model class of ours.
+
+    A class gives its name in the table of models, its ``Config`` dataclass, ``from_config``, and
+    sets ``self.config``.
+    """
+
+    model_name: ClassVar[str]
+    Config: ClassVar[type[Any]]
+    config: Any
+
+    @classmethod
+    def from_config(cls, config: Any) -> Self:
+        raise NotImplementedError
+
+    @classmethod
+    def from_folder(cls, folder: ModelFolder) -> Self:
+        """The model in a folder that was read.
+
+        Raises:
+            CheckpointError: It holds another model, or weights of another architecture.
+        """
+        if folder.model != cls.model_name:
+            raise CheckpointError(
+                f"this folder holds a {folder.model}, not a {cls.model_name}",
+                remedy="Open it with vlkit.load, which takes any",
+                file=folder.path,
+            )
+        model = cls.from_config(recipe.parse(folder.config, cls.Config, where="config"))
+        load_weights(model, folder.weights, file=folder.path / WEIGHTS)
+        return model.eval()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *,
+        revision: str | None = None,
+        cache_dir: Path | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """The model in a folder or behind a hub id."""
+        folder = resolve(
+            source, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        return cls.from_folder(load_folder(folder))
+
+    def save_pretrained(self, folder: str | Path, *, tokenizer: Path | None = None) -> Path:
+        """Write a standalone model folder."""
+        return save_folder(
+            Path(folder),
+            model=self.model_name,
+            config=recipe.to_table(self.config),
+            weights=self.state_dict(),
+            tokenizer=tokenizer,
+        )
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        folder: str | Path,
+        *,
+        private: bool = True,
+        token: str | None = None,
+        commit_message: str = "Upload a vlkit model",
+    ) -> str:
+        """Save into a folder and upload it; gives the commit's address.
+
+        Raises:
+            CheckpointError: The hub can't be reached or refuses; the folder stays.
+        """
+        from huggingface_hub import HfApi
+
+        self.save_pretrained(folder)
+        api = HfApi(token=token)
+        try:
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            uploaded = api.upload_folder(
+                repo_id=repo_id, folder_path=str(folder), commit_message=commit_message
+            )
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{repo_id} can't be uploaded: {error}",
+                remedy=f"The folder is written; try again, or run `hf upload {repo_id}`",
+                file=folder,
+            ) from error
+        return str(uploaded)

@@ -1,0 +1,1 @@
+"""The training room: one loop that knows no model's name."""

@@ -1,0 +1,113 @@
+"""Batches as a function of seed and step, whoever loads them and however often a run is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vlkit.training.task import Batch
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How many samples an optimizer step sees, and in what pieces.
+
+    Attributes:
+        size: Samples a step, of all processes together.
+        chunks: Pieces that a process encodes one after the other, to save memory.
+        gradcache: Whether the loss is still that of the whole batch (it must be where samples
+            are compared with each other); without it, the chunks' own losses are averaged.
+        workers: Processes that load ahead; 0 loads in between. The data are the same.
+    """
+
+    size: int = 64
+    chunks: int = 1
+    gradcache: bool = True
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.chunks < 1 or self.workers < 0:
+            raise ValueError("size and chunks must be at least 1, workers at least 0")
+        if self.size % self.chunks:
+            raise ValueError(f"size {self.size} does not divide into {self.chunks} chunks")
+
+    def positions(self, step: int, rank: int, world: int) -> range:
+        """Places in the endless stream of samples that a process takes in a step, from 0."""
+        local = self.size // world
+        first = step * self.size + rank * local
+        return range(first, first + local)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A sample that could not be read, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass
+class Loaded:
+    """A batch, the names of its samples, and the broken ones that another took the place of."""
+
+    batch: Batch
+    keys: list[str]
+    broken: list[Broken] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """An endless stream of samples with random access."""
+
+    def load(self, positions: range) -> Loaded: ...
+
+
+@lru_cache(maxsize=2)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def sample_at(position: int, count: int, seed: int) -> int:
+    """Which of ``count`` samples stands at a position: every epoch another permutation."""
+    epoch, place = divmod(position, count)
+    return int(_order(count, seed, epoch)[place])
+
+
+def stream(
+    source: Source, batching: Batching, steps: range, rank: int, world: int
+) -> Iterator[Loaded]:
+    """A process's batches of the given steps, in order."""
+    dataset = _Steps(source, batching, rank, world)
+    if batching.workers == 0:
+        yield from (dataset[step] for step in steps)
+        return
+    yield from DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=list(steps),
+        num_workers=batching.workers,
+        worker_init_fn=_alone,
+    )
+
+
+class _Steps(Dataset[Loaded]):
+    """Step → the whole local batch, so that a worker makes one at a time."""
+
+    def __init__(self, source: Source, batching: Batching, rank: int, world: int) -> None:
+        self.source = source
+        self.batching = batching
+        self.rank = rank
+        self.world = world
+
+    def __getitem__(self, step: int) -> Loaded:
+        return self.source.load(self.batching.positions(step, self.rank, self.world))
+
+
+def _alone(_: int) -> None:
+    # Workers are the parallelism; threads of each would fight over the cores.
+    torch.set_num_threads(1)

@@ -1,0 +1,162 @@
+"""AdamW over named parameter groups, the schedule, and the running average of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from vlkit.errors import CheckpointError, RecipeError, UnknownName
+from vlkit.training.task import Task
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a parameter group has of its own; the rest is the optimizer's."""
+
+    rate: float | None = None
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """AdamW (Loshchilov and Hutter, 2019).
+
+    Attributes:
+        rate: Learning rate at the schedule's peak.
+        weight_decay: Of matrices; biases, norms and other vectors and scalars never decay.
+        clip: Largest norm of the whole gradient.
+        groups: Rates and decays by the task's group names.
+    """
+
+    rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+    weight_decay: float = 0.1
+    clip: float | None = None
+    groups: dict[str, Group] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up over ``warmup`` steps, then a cosine to ``final`` times the rate."""
+
+    warmup: int = 0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.warmup < 0:
+            raise ValueError(f"warmup is {self.warmup}, but must not be negative")
+
+    def factor(self, step: int, steps: int) -> float:
+        """What the rate is multiplied by in a step, of 0 to ``steps - 1``."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, steps - self.warmup)
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def groups_of(task: Task, config: Optimizer) -> list[dict[str, Any]]:
+    """The optimizer's groups: each of the task's, parted into what decays and what does not.
+
+    Raises:
+        UnknownName: The recipe gives a rate to a group that the task does not have.
+        RecipeError: A parameter that trains is in no group, or nothing trains.
+    """
+    named = task.param_groups()
+    for name in config.groups:
+        if name not in named:
+            raise UnknownName("parameter group", name, named)
+    _check_all_covered(task, named.values())
+    groups = []
+    for name, parameters in named.items():
+        own = config.groups.get(name, Group())
+        decay = config.weight_decay if own.weight_decay is None else own.weight_decay
+        rate = config.rate if own.rate is None else own.rate
+        training = [parameter for parameter in parameters if parameter.requires_grad]
+        matrices = [parameter for parameter in training if parameter.ndim >= 2]
+        vectors = [parameter for parameter in training if parameter.ndim < 2]
+        for members, their_decay in ((matrices, decay), (vectors, 0.0)):
+            if members:
+                groups.append({"params": members, "lr": rate, "weight_decay": their_decay})
+    if not groups:
+        raise RecipeError("nothing trains: every parameter is frozen", remedy="Choose a stage")
+    return groups
+
+
+def _check_all_covered(task: Task, groups: Iterable[list[nn.Parameter]]) -> None:
+    covered = [id(parameter) for group in groups for parameter in group]
+    if len(covered) != len(set(covered)):
+        raise RecipeError(f"{type(task).__name__} has a parameter in two groups")
+    missing = [
+        name
+        for name, parameter in task.named_parameters()
+        if parameter.requires_grad and id(parameter) not in set(covered)
+    ]
+    if missing:
+        raise RecipeError(
+            f"{type(task).__name__} puts {len(missing)} parameters in no group: {missing[0]}"
+        )
+
+
+def adamw(groups: list[dict[str, Any]], config: Optimizer) -> torch.optim.AdamW:
+    return torch.optim.AdamW(groups, lr=config.rate, betas=config.betas, eps=config.eps)
+
+
+class Average:
+    """A running average of the weights that train, in fp32 and sharded as they are.
+
+    The decay starts low, ``(1 + t) / (10 + t)``, so that a short run is not an average of its
+    beginning.
+    """
+
+    def __init__(self, task: Task, decay: float) -> None:
+        self.decay = decay
+        self.weights: dict[str, Tensor] = {
+            name: parameter.detach().clone().float()
+            for name, parameter in task.named_parameters()
+            if parameter.requires_grad
+        }
+
+    @torch.no_grad()
+    def update(self, task: Task, step: int) -> None:
+        """Steps count from 1."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, parameter in task.named_parameters():
+            if name in self.weights:
+                self.weights[name].lerp_(parameter.detach().float(), 1 - decay)
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Take up an average that was saved whole.
+
+        Raises:
+            CheckpointError: It is of other parameters.
+        """
+        if set(weights) != set(self.weights):
+            raise CheckpointError(
+                "the checkpoint's average is of other parameters than these",
+                remedy="Start the run in another folder",
+            )
+        for name, weight in self.weights.items():
+            weight.copy_(laid_as(weights[name], weight))
+
+
+def laid_as(value: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor, copied to where another lies: its device, and its shards if it has any.
+
+    Raises:
+        CheckpointError: It has another shape.
+    """
+    if value.shape != like.shape:
+        raise CheckpointError(
+            f"the checkpoint has {tuple(value.shape)} where {tuple(like.shape)} is needed",
+            remedy="Start the run in another folder",
+        )
+    if isinstance(like, DTensor):
+        return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+    return value.to(like.device, copy=True)

@@ -1,0 +1,166 @@
+"""DeepSpeed ZeRO: optimizer state, gradients and parameters sharded by stage 1, 2 or 3.
+
+Source: Rajbhandari et al., 2020, "ZeRO: Memory Optimizations Toward Training Trillion Parameter
+Models", arXiv 1910.02054.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vlkit.errors import MissingDependency
+from vlkit.training import optimizer as optimizers
+from vlkit.training.task import Batch, Encoding, Reps, Task, as_module
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_KINDS = ("exp_avg", "exp_avg_sq")
+
+
+class ZeroEngine:
+    """A task under DeepSpeed, which owns its optimizer step.
+
+    Its shards are put together for checkpoints, which are the same files as everybody's, so that
+    a run may go on under another distribution.
+    """
+
+    scale = 1.0
+
+    def __init__(
+        self, task: Task, config: optimizers.Optimizer, accelerator: Accelerator, *, stage: int
+    ) -> None:
+        deepspeed = _deepspeed()
+        self.task = task
+        self.stage = stage
+        groups = optimizers.groups_of(task, config)
+        self.peaks = [group["lr"] for group in groups]
+        self.engine, *_ = deepspeed.initialize(
+            model=Encoding(task).to(accelerator.device),
+            optimizer=optimizers.adamw(groups, config),
+            config=_settings(stage, config.clip, bf16=accelerator.mixed_precision == "bf16"),
+            dist_init_required=False,
+        )
+        self._set_steps(0)
+
+    def encode(self, batch: Batch) -> Reps:
+        reps: Reps = self.engine(batch)
+        return {name: rep.float() if rep.is_floating_point() else rep for name, rep in reps.items()}
+
+    def backward(self, value: Tensor, last: bool) -> None:
+        self.engine.set_gradient_accumulation_boundary(is_boundary=last)
+        self.engine.backward(value)
+
+    @contextmanager
+    def part(self, last: bool) -> Iterator[None]:
+        yield
+
+    def step(self, factor: float) -> float:
+        for group, peak in zip(self.engine.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * factor
+        self.engine.step()
+        norm = self.engine.get_global_grad_norm()
+        return float("nan") if norm is None else float(norm)
+
+    def weights(self) -> dict[str, Tensor]:
+        module = as_module(self.task)
+        with self._gathered(list(module.parameters())):
+            return self.whole(module.state_dict())
+
+    def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: tensor.detach().to("cpu", copy=True).contiguous()
+            for name, tensor in tensors.items()
+        }
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        from deepspeed.utils import safe_get_full_optimizer_state
+
+        steps = next(iter(self._flat_states()))["step"]
+        state: dict[str, Tensor] = {}
+        for name, parameter in self.task.named_parameters():
+            if parameter.requires_grad:
+                for kind in _KINDS:
+                    value = safe_get_full_optimizer_state(parameter, kind)
+                    state[f"{name}/{kind}"] = value.detach().cpu().clone()
+                state[f"{name}/step"] = torch.as_tensor(steps, dtype=torch.float32).cpu().clone()
+        return state
+
+    def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
+        from deepspeed.utils import safe_set_full_optimizer_state
+
+        for name, parameter in self.task.named_parameters():
+            if f"{name}/step" in state:
+                for kind in _KINDS:
+                    safe_set_full_optimizer_state(parameter, state[f"{name}/{kind}"], kind)
+                self._set_steps(int(state[f"{name}/step"]))
+
+    def bytes_held(self) -> dict[str, int]:
+        """Of the shards that DeepSpeed keeps between steps.
+
+        Gradients are counted where they stay after their reduction: whole in stage 1, the
+        process's own part in stages 2 and 3.
+        """
+        # DeepSpeed hangs its shard on the parameter, which types don't know.
+        parameters: list[Any] = [parameter for _, parameter in self.task.named_parameters()]
+        training = [parameter for parameter in parameters if parameter.requires_grad]
+        whole = sum(_whole_bytes(parameter) for parameter in training)
+        states = [state[kind] for state in self._flat_states() for kind in _KINDS]
+        held = sum(_whole_bytes(parameter) for parameter in parameters)
+        if self.stage == 3:
+            held = sum(parameter.ds_tensor.nbytes for parameter in parameters)
+        part = sum(state["exp_avg"].nbytes for state in self._flat_states())
+        return {
+            "parameters": held,
+            "gradients": whole if self.stage == 1 else part,
+            "optimizer": sum(state.nbytes for state in states),
+        }
+
+    def _flat_states(self) -> list[dict[str, Any]]:
+        """The base optimizer's state: a flat shard for each parameter group."""
+        return [state for state in self.engine.optimizer.optimizer.state.values() if state]
+
+    def _set_steps(self, steps: int) -> None:
+        # DeepSpeed allocates state by stepping once on gradients of zero, which AdamW counts.
+        for state in self._flat_states():
+            state["step"] = torch.full_like(torch.as_tensor(state["step"]), steps)
+
+    def _gathered(self, parameters: list[torch.nn.Parameter]) -> Any:
+        import deepspeed
+
+        return deepspeed.zero.GatheredParameters(parameters, enabled=self.stage == 3)
+
+
+def _whole_bytes(parameter: Any) -> int:
+    count = parameter.ds_numel if hasattr(parameter, "ds_numel") else parameter.numel()
+    return int(count) * parameter.element_size()
+
+
+def _settings(stage: int, clip: float | None, *, bf16: bool) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,
+        "zero_optimization": {"stage": stage, "stage3_param_persistence_threshold": 0},
+        "zero_force_ds_cpu_optimizer": False,
+        "gradient_clipping": clip or 0.0,
+        "steps_per_print": 2**31,
+    }
+    if bf16:
+        settings["torch_autocast"] = {"enabled": True, "dtype": "bfloat16"}
+    return settings
+
+
+def _deepspeed() -> Any:
+    try:
+        import deepspeed
+    except ImportError as error:
+        raise MissingDependency(
+            "distribution.kind asks for ZeRO, and DeepSpeed is not installed",
+            remedy="pip install deepspeed, or take fsdp2, which shards as ZeRO-3 does",
+        ) from error
+    return deepspeed
