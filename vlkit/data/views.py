@@ -130,21 +130,21 @@ def jitter(
 
 def brightened(view: Floats, factor: float) -> Floats:
     """Mixed with black; more than the picture where the factor is above 1."""
-    return np.clip(view * np.float32(factor), 0, 1)
+    return (view * np.float32(factor)).clip(0, 1)
 
 
 def contrasted(view: Floats, factor: float) -> Floats:
     """Mixed with the mean of its grey."""
     mean = np.float32((view @ _LUMA).mean())
-    mixed: Floats = mean + (view - mean) * np.float32(factor)
-    return mixed.clip(0, 1)
+    mixed = mean + (view - mean) * np.float32(factor)
+    return np.asarray(mixed.clip(0, 1), np.float32)
 
 
 def saturated(view: Floats, factor: float) -> Floats:
     """Mixed with its grey; 0 is grey."""
     grey = (view @ _LUMA)[..., None]
-    mixed: Floats = grey + (view - grey) * np.float32(factor)
-    return mixed.clip(0, 1)
+    mixed = grey + (view - grey) * np.float32(factor)
+    return np.asarray(mixed.clip(0, 1), np.float32)
 
 
 def turned(view: Floats, turn: float) -> Floats:
