@@ -137,6 +137,7 @@ def test_tiff_that_claims_too_much_is_damaged(form: str, height: int) -> None:
         ("png", taller_png),
         ("png, 1 bit", taller_png),
         ("png, palette", taller_png),
+        ("png, alpha", taller_png),
     ],
 )
 def test_half_a_picture_is_read_with_a_warning(form: str, taller: object) -> None:

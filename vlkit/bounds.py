@@ -78,12 +78,17 @@ def missing_share(picture: Image.Image, file: IO[bytes] | None, pixels: NDArray[
         rows = _equal_rows(pixels, _MISSING)
         return rows / height if rows >= _BLOCK else 0.0
     if isinstance(picture, PngImagePlugin.PngImageFile) and file and not file.closed:
-        if picture.info.get("interlace") or pixels[-1].any():
+        if picture.info.get("interlace") or not _may_be_missing(pixels[-1], picture.mode):
             return 0.0
         row = 1 + math.ceil(picture.size[0] * _png_depth(file) / 8)
         found = _inflated(file, height * row) // row
         return 1 - found / height
     return 0.0
+
+
+def _may_be_missing(row: NDArray[np.uint8], mode: str) -> bool:
+    """Whether all its samples may be zero: black, but with a palette or alpha any colour."""
+    return not row.any() or (mode in ("P", "LA", "RGBA") and bool((row == row[0]).all()))
 
 
 def _equal_rows(pixels: NDArray[np.uint8], colour: tuple[int, int, int]) -> int:
