@@ -2,12 +2,14 @@
 
     python -m benchmarks.rows.tables [--quick]
 
-Generated pages carry one table in prose. As PDFs everyone reads their text layer; as pictures of
-200 dpi, clean or as an office scanner gives them, vlkit reads with its own engine and img2table
-with Tesseract (without implicit rows), and pdfplumber can't. Of pdfplumber's strategies (lines,
-text) and img2table's (with and without implicit rows; borderless tables on) the better one of each
-row is reported. Tables over two pages count as one: vlkit's are joined by ``continues``, others say
-nothing of it.
+Generated pages carry one table in prose, or are reports in two columns with narrow tables, whose
+cells run over several lines. As PDFs everyone reads their text layer; as pictures of 200 dpi, clean
+or as an office scanner gives them (skewed, grainy), vlkit reads with its own engine and img2table
+with Tesseract (without implicit rows), and pdfplumber can't. Columns of right-to-left tables count
+from the right; the others may begin at either side, the better one counts. Of pdfplumber's
+strategies (lines, text) and img2table's (with and without implicit rows; borderless tables on) the
+better one of each row is reported. Tables over two pages count as one: vlkit's are joined by
+``continues``, others say nothing of it.
 
 What alternatives find is kept under ``benchmarks/out/tables``.
 """
@@ -23,18 +25,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+import lxml.html
 import pdfplumber
 from PIL import Image
 
 import vlkit
 from benchmarks.table import Row, show
 from vlkit.data.degrade import scan
+from vlkit.data.pages import Typeset
 from vlkit.data.pdf_writer import render
-from vlkit.data.random_pages import TableKind, random_table_page
+from vlkit.data.random_pages import random_document, random_table_page
 from vlkit.document import Document, Table
 from vlkit.evaluation.tables import score_tables
 from vlkit.layout.finish import finish
@@ -50,20 +55,26 @@ else:
 
 TRANSCRIBED = Path(__file__).parents[2] / "tests" / "data" / "tables"
 KEPT = Path(__file__).parents[1] / "out" / "tables"
-PDFS, PICTURES = 10, 2
+PDFS, PICTURES = 10, 4
 """Generated documents of each kind."""
 QUICK_PDFS, QUICK_PICTURES = 3, 1
 DPI = 200
-KINDS: list[tuple[str, TableKind | None, bool | None, bool]] = [
-    ("ruled", "ruled", False, False),
-    ("ruled, spans", "ruled", True, False),
-    ("horizontal rules", "horizontal", False, False),
-    ("horizontal rules, spans", "horizontal", True, False),
-    ("borderless", "borderless", False, False),
-    ("borderless, spans", "borderless", True, False),
-    ("shaded rows", "shaded", False, False),
-    ("across pages", None, None, True),
+KINDS: list[tuple[str, Callable[[int], Typeset]]] = [
+    ("ruled", partial(random_table_page, kind="ruled", spans=False)),
+    ("ruled, spans", partial(random_table_page, kind="ruled", spans=True)),
+    ("horizontal rules", partial(random_table_page, kind="horizontal", spans=False)),
+    ("horizontal rules, spans", partial(random_table_page, kind="horizontal", spans=True)),
+    ("borderless", partial(random_table_page, kind="borderless", spans=False)),
+    ("borderless, spans", partial(random_table_page, kind="borderless", spans=True)),
+    ("shaded rows", partial(random_table_page, kind="shaded", spans=False)),
+    ("across pages", partial(random_table_page, across_pages=True)),
+    ("narrow, in two columns", partial(random_document, columns=2)),
 ]
+RIGHT_TO_LEFT: tuple[str, Callable[[int], Typeset]] = (
+    "right to left",
+    partial(random_table_page, language="heb"),
+)
+"""As PDFs only: the default engine reads no Hebrew."""
 Tables = Sequence[Table | str]
 Reader = Callable[[Path, int], list[str]]
 
@@ -82,30 +93,33 @@ def rows(data: Path | None, quick: bool) -> list[Row]:
         print(NO_IMG2TABLE, file=sys.stderr)
     pdfs, pictures = (QUICK_PDFS, QUICK_PICTURES) if quick else (PDFS, PICTURES)
     found = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for kind in KINDS:
-            found += _compare(f"PDFs: {kind[0]}", list(_generated(folder, pdfs, kind)))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, make in [*KINDS, RIGHT_TO_LEFT]:
+            found += _compare(f"PDFs: {name}", list(_generated(folder, pdfs, name, make)))
         if data is not None:
             found += _compare("transcribed", list(_transcribed(data)))
-        for look, strength in (("pictures", None), ("light scans", 0.5)):
-            samples = [s for k in KINDS for s in _generated(folder, pictures, k)]
+        for look, strength in (("pictures", None), ("scans", 1.0)):
+            samples = [s for k in KINDS for s in _generated(folder, pictures, *k)]
             drawn = [_picture(sample, strength) for sample in samples]
             found += _compare(look, drawn)
     return found
 
 
 def _generated(
-    folder: Path, count: int, kind: tuple[str, TableKind | None, bool | None, bool]
+    folder: Path, count: int, name: str, make: Callable[[int], Typeset]
 ) -> Iterator[Sample]:
-    name, rules, spans, across = kind
-    first = 1000 + 100 * KINDS.index(kind)  # so that no two kinds hold the same tables
+    """Documents with tables, of seeds that no other kind has."""
+    names = [kind for kind, _ in [*KINDS, RIGHT_TO_LEFT]]
+    first = 1000 + 100 * names.index(name)
     for seed in range(first, first + count):
-        made = random_table_page(seed, kind=rules, spans=spans, across_pages=across)
+        made = make(seed)
         path = folder / f"{name}-{seed}.pdf"
         path.write_bytes(made.to_pdf())
-        pages = [(path, page.number) for page in made.truth.pages]
-        yield Sample(pages, _joined(made.truth))
+        numbers = [page.number for page in made.truth.pages if page.tables]
+        if numbers:
+            pages = [(path, number) for number in range(numbers[0], numbers[-1] + 1)]
+            yield Sample(pages, _joined(made.truth))
 
 
 def _picture(sample: Sample, strength: float | None) -> Sample:
@@ -140,7 +154,10 @@ def _compare(on: str, samples: Sequence[Sample]) -> list[Row]:
     read: dict[str, list[Tables]] = {"vlkit": [_vlkit(sample) for sample in samples]}
     for name, reader in readers.items():
         read[name] = [
-            [table for path, page in sample.pages for table in _kept(name, reader, path, page)]
+            _from_either_side(
+                sample,
+                [table for path, page in sample.pages for table in _kept(name, reader, path, page)],
+            )
             for sample in samples
         ]
     detail: dict[str, object] = {"tables": sum(len(sample.truth) for sample in samples)}
@@ -149,6 +166,20 @@ def _compare(on: str, samples: Sequence[Sample]) -> list[Row]:
         _row(on, figure, {name: _mean(samples, read[name], bare) for name in read}, detail)
         for figure, bare in (("TEDS", False), ("TEDS-S", True))
     ]
+
+
+def _from_either_side(sample: Sample, tables: list[str]) -> list[str]:
+    """The tables, their columns counted from the side from which they score better."""
+    mirrored = [_mirrored(table) for table in tables]
+    return max(tables, mirrored, key=lambda found: sum(score_tables(sample.truth, found)))
+
+
+def _mirrored(html: str) -> str:
+    """The table with each row's cells in the opposite order."""
+    root = lxml.html.fragment_fromstring(html, create_parent=True)
+    for row in root.iter("tr"):
+        row[:] = row[::-1]
+    return str(lxml.html.tostring(root, encoding="unicode"))
 
 
 def _mean(samples: Sequence[Sample], read: Sequence[Tables], structure_only: bool) -> float:

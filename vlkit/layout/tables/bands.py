@@ -17,7 +17,7 @@ _LEADING = 1.85
 """Lines of one cell are at most this many text heights apart (1.4 font sizes)."""
 _BESIDE = 0.8
 """Lines nearer than this many pitches stand beside each other, not below."""
-_OVERHANG = 1.5
+_OVERHANG = 2.0
 """A first line this much wider than all others of its column heads several columns."""
 
 
@@ -103,7 +103,11 @@ def whole_row(rows: Sequence[Row], xs: Sequence[float], unit: float) -> list[Sta
 
 
 def line_pitch(rows: Sequence[Row], xs: Sequence[float], unit: float) -> float:
-    """Distance of the closest lines of a column: that within cells, where any has two lines."""
+    """Distance of the closest lines of a column: that within cells, where any has two lines.
+
+    The median of those that are hardly farther apart than the closest, which may be so by the
+    engine's boxes alone.
+    """
     columns = _by_column(rows, xs, unit)
     distances = [
         _middle(below) - _middle(above)
@@ -111,7 +115,8 @@ def line_pitch(rows: Sequence[Row], xs: Sequence[float], unit: float) -> float:
         if span == 1
         for above, below in pairwise(lines)
     ]
-    return min((d for d in distances if d > 0.8 * unit), default=2 * unit)
+    apart = [distance for distance in distances if distance > 0.8 * unit]
+    return median(d for d in apart if d <= _LOOSE * min(apart)) if apart else 2 * unit
 
 
 def _by_column(
@@ -166,14 +171,18 @@ def _starting_heights(
 
     These hold text in at least half the columns, and figures below figures in two of them, or
     in one of a few; where all rows are equally far apart, text in half the columns is enough.
+    Text in all columns below a line without some is enough where no cell is centred: the lines
+    of a cell follow each other.
     None is nearer to the visual row above than lines ever are: then one of the two is a cell
     of one line, centred beside cells of two.
     """
     middles = [_row_middle(row) for row in rows]
     steps = [below - above for above, below in pairwise(middles)]
-    uniform = bool(steps) and max(steps) <= _LOOSE * min(steps)
+    uniform = len(steps) > 1 and max(steps) <= _LOOSE * min(steps)
     columns = len(xs) - 1
+    centred_cells = any(step < _BESIDE * pitch for step in steps)
     figures: set[int] = set()
+    before = columns
     found = []
     for index, (row, middle) in enumerate(zip(rows, middles, strict=True)):
         centred = index > 0 and steps[index - 1] < _BESIDE * pitch
@@ -181,8 +190,10 @@ def _starting_heights(
         here = {column_of(chunk, xs, unit)[0] for chunk in row if is_figure(chunk.text)}
         repeated = len(here & figures) >= (2 if columns > 3 else 1)
         several = 2 * len(filled) >= columns and len(filled) > 1
-        if several and (uniform or (repeated and not centred)):
+        complete = columns > 2 and before < len(filled) == columns and not centred_cells
+        if several and (uniform or complete or (repeated and not centred)):
             found.append(middle)
+        before = len(filled)
         figures |= here
     return found
 
