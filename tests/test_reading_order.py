@@ -70,6 +70,16 @@ def test_a_float_over_both_columns_parts_them() -> None:
     assert reading_order(boxes, line_height=10) == [0, 2, 4, 1, 3]
 
 
+def test_a_short_heading_over_all_columns_parts_them() -> None:
+    boxes = column(0, [0, 50]) + column(220, [0, 50])
+    heading: Box = (0, 115, 90, 130)
+    boxes += [heading, *column(0, [150, 200]), *column(220, [150, 200])]
+    assert reading_order(boxes, line_height=10) == list(range(9))
+    # The other column goes on beside it: then it belongs to its own column alone.
+    boxes[2:4] = column(220, [0, 90])
+    assert reading_order(boxes, line_height=10) == [0, 1, 4, 5, 6, 2, 3, 7, 8]
+
+
 def test_a_note_in_the_left_margin_is_read_after_the_text() -> None:
     note = (20.0, 100.0, 120.0, 150.0)
     boxes = [note, *column(150, [100, 200, 300, 400])]

@@ -25,6 +25,12 @@ ROW = 0.8
 """Middles of first lines nearer than this many line heights are in one row."""
 MATCHED = 0.5
 """Columns are read row by row if this part of the shorter ones' boxes is in another's row."""
+LEVEL = 0.8
+"""Columns whose upper edges differ by less than this many line heights begin together."""
+CLEAR = 1.0
+"""Least white space above and below a heading over all columns, in line heights."""
+SHORT = 0.8
+"""What takes more of a column's width than this is a line of its text, no heading."""
 NOTE_WIDTH = 0.85
 NOTE_HEIGHT = 0.5
 """A note in the margin takes at most these parts of the width and height of the text's column."""
@@ -126,12 +132,39 @@ class _Cutter:
         last, together = first, list(rows[first])
         parted = False
         for index in range(first + 1, len(rows)):
+            if parted and self._opens_columns(rows, index, together):
+                break
             together += rows[index]
             if len(self._cut(together, _X, GUTTER, 0.0)) > 1:
                 parted, last = True, index
             elif parted or len(rows[first]) > 1:
                 break
         return last
+
+    def _opens_columns(self, rows: list[list[int]], index: int, above: list[int]) -> bool:
+        """Whether a row is a heading over all columns, though it is as short as one of them.
+
+        It stands alone in the first column with clear space around, the other columns are empty
+        beside it, and below it two or more begin at one level.
+        """
+        if index + 1 == len(rows) or len(rows[index]) > 1:
+            return False
+        heading, below = rows[index][0], rows[index + 1]
+        _, top, _, bottom = self.boxes[heading]
+        over = top - max(self.boxes[i][3] for i in above)
+        under = min(self.boxes[i][1] for i in below) - bottom
+        if bottom - top > TALL * self.unit or min(over, under) < CLEAR * self.unit:
+            return False
+        columns = self._cut([*above, heading, *below], _X, GUTTER, 0.0)
+        parts = [[i for i in column if i in below] for column in columns]
+        starts = [min(self.boxes[i][1] for i in part) for part in parts if part]
+        level = len(starts) > 1 and max(starts) - min(starts) < LEVEL * self.unit
+        short = self._length([heading], _X) < SHORT * self._length(columns[0], _X)
+        return level and short and heading in columns[0] and self._texts(columns) > 1
+
+    def _texts(self, columns: list[list[int]]) -> int:
+        """How many columns hold running text."""
+        return sum(1 for column in columns if any(map(self._is_text, column)))
 
     def _arrange_columns(self, columns: list[list[int]]) -> list[int]:
         """Side by side without an empty row: columns, or a form's rows that a tall box joins."""
@@ -167,7 +200,7 @@ class _Cutter:
 
     def _are_rows(self, columns: list[list[int]]) -> bool:
         """Whether to read row by row: columns are no running text, and match line by line."""
-        if sum(1 for column in columns if any(map(self._is_text, column))) >= 2:
+        if self._texts(columns) > 1:
             return False
         largest = max(columns, key=len)
         matched = total = 0
