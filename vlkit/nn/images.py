@@ -6,13 +6,14 @@ before the patches (class token, registers), K patches that are kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from vlkit.errors import ModelError
 from vlkit.nn.attention import attention, class_row
@@ -70,11 +71,14 @@ class ImageEncoder(nn.Module):
         patch: Side of a patch or cell, in pixels.
         mean: What pixels of 0..1 are shifted by before they come here.
         std: And divided by.
-        checkpointing: Whether blocks are computed again in the backward pass, to save memory.
     """
 
     tower: Any
     cells: Tensor
+    width: int
+    pooled_width: int
+    grid: tuple[int, int]
+    patch: int
 
     def __init__(self, config: ImageTower, tower: nn.Module, image_size: int) -> None:
         super().__init__()
@@ -82,7 +86,6 @@ class ImageEncoder(nn.Module):
         self.tower = tower
         self.image_size = image_size
         self.mean, self.std = _mean_and_std(config)
-        self.checkpointing = False
 
     @staticmethod
     def create(config: ImageTower) -> ImageEncoder:
@@ -119,7 +122,9 @@ class ImageEncoder(nn.Module):
 
         Returns:
             The features, and [B, N]: the class token's attention to each patch, averaged over
-            all heads and blocks. Only that row is computed, never an [N, N] map.
+            all heads and blocks. Only that row is computed, never an [N, N] map. Blocks are taken
+            apart for it, so what is hung on them as a whole (recomputation, compilation) does
+            not take part.
 
         Raises:
             ModelError: if the tower has no class token or its blocks are of a special kind.
@@ -178,7 +183,7 @@ class _ViT(ImageEncoder):
         if keep is not None:
             x = self._kept(x, keep)
         for block in self._blocks():
-            x = checkpoint(block, x, use_reentrant=False) if self.checkpointing else block(x)
+            x = block(x)
         return self._features(x, keep)
 
     def forward_with_class_attention(self, pixels: Tensor) -> tuple[Features, Tensor]:
@@ -189,7 +194,8 @@ class _ViT(ImageEncoder):
         blocks = self._blocks()
         total = x.new_zeros(x.shape[:2], dtype=torch.float32)
         for block in blocks:
-            x, row = self._block_with_row(block, x)
+            with whole(block):
+                x, row = self._block_with_row(block, x)
             total = total + row
         return self._features(x, None), total[:, self.prefix :] / len(blocks)
 
@@ -371,6 +377,25 @@ class OpenClipResNet(_Map):
         for stage in (self.tower.layer1, self.tower.layer2, self.tower.layer3, self.tower.layer4):
             x = stage(x)
         return x.flatten(2).transpose(1, 2), self.tower.attnpool(x), (x.shape[2], x.shape[3])
+
+
+@contextmanager
+def whole(block: nn.Module) -> Iterator[None]:
+    """The parameters of a block that may be sharded (FSDP2), gathered while its parts are used.
+
+    FSDP2 does it itself only where the block as a whole is called.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        yield
+        return
+    from torch.distributed.fsdp import FSDPModule
+
+    if not isinstance(block, FSDPModule):
+        yield
+        return
+    block.unshard()
+    yield
+    block.reshard()
 
 
 def _mean_and_std(config: ImageTower) -> tuple[Rgb, Rgb]:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from vlkit.nn.features import Features
 from vlkit.nn.pooling import Pooling, pool
@@ -63,7 +62,6 @@ class TextEncoder(nn.Module):
         context_length: The most tokens of a text.
         vocab_size: Number of token ids.
         pad_id: The token that fills up short texts.
-        checkpointing: Whether blocks are computed again in the backward pass, to save memory.
     """
 
     tower: Any
@@ -76,7 +74,6 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.tower = tower
-        self.checkpointing = False
 
     @staticmethod
     def from_folder(folder: Path, pool: Pooling = "mean") -> TextEncoder:
@@ -133,10 +130,7 @@ class OpenClipText(TextEncoder):
         if causal is not None:
             causal = causal[..., : x.shape[1], : x.shape[1]]
         for block in self.tower.transformer.resblocks:
-            if self.checkpointing:
-                x = checkpoint(block, x, None, None, causal, use_reentrant=False)
-            else:
-                x = block(x, attn_mask=causal)
+            x = block(x, attn_mask=causal)
         x = self.tower.ln_final(x)
         if self.tower.cls_emb is not None:  # CoCa adds a class token at the end and pools there
             return Features(x[:, :-1], self._real(ids) if mask is None else mask, x[:, -1])

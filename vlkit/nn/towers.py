@@ -43,6 +43,13 @@ def open_clip_table(architecture: str) -> dict[str, Any]:
     return found
 
 
+def open_clip_name(table: dict[str, Any]) -> str | None:
+    """The model that open_clip lists with this configuration, if it does."""
+    import open_clip
+
+    return next((n for n in open_clip.list_models() if open_clip_table(n) == table), None)
+
+
 def build_image_tower(config: ImageTower) -> tuple[nn.Module, int]:
     """The image tower without projection, and the side of its pictures in pixels."""
     if config.library == "timm":

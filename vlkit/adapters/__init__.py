@@ -1,0 +1,1 @@
+"""What is put on a trunk: small, trained and swapped alone, refused on another trunk."""
