@@ -127,6 +127,25 @@ def test_borderless():
     assert [cell.header for cell in table.cells if cell.row < 2] == [True] * 3 + [False] * 3
 
 
+def test_right_to_left_columns_are_counted_from_the_right():
+    words = {"Item": "פריט", "Price": "מחיר", "Pieces": "כמות", "Bolt": "בורג", "Spring": "קפיץ"}
+    words |= {"Nut with flange": "אום", "Washer": "דסקית"}
+    hebrew = [[words.get(text, text) for text in row] for row in GOODS]
+    text = lines(
+        *(
+            (cell, 350 - 150 * column, 100 + 25 * row)
+            for row, cells in enumerate(hebrew)
+            for column, cell in enumerate(cells)
+            if cell
+        )
+    )
+    for each in text:
+        each.direction = "rtl" if each.words[0].text.isalpha() else "ltr"
+    (table,) = find(text)
+    assert content(table) == hebrew
+    assert [cell.text for cell in table.cells[:3]] == hebrew[0]
+
+
 def test_only_horizontal_rules():
     rules = [(45, y, 430, y) for y in (92, 118, 218)]
     assert content(find(goods(), rules)[0]) == GOODS

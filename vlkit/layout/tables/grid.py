@@ -156,7 +156,10 @@ def _contains(outer: tuple[int, int, int, int], inner: tuple[int, int, int, int]
 def build_table(
     grid: Grid, lines: Sequence[Line], tokens: Sequence[Token], *, ruled: bool, header_rows: int
 ) -> Table:
-    """The table of a grid, with the tokens in their cells."""
+    """The table of a grid, with the tokens in their cells.
+
+    Where most cells are written from right to left, the rightmost column is the first.
+    """
     owner = {place: slot for slot in grid.slots for place in slot.places}
     held: dict[Slot, list[Token]] = {slot: [] for slot in grid.slots}
     for token in tokens:
@@ -175,8 +178,23 @@ def build_table(
         )
         for slot in grid.slots
     ]
+    if _is_right_to_left(cells):
+        for cell in cells:
+            cell.column = grid.columns - cell.column - cell.column_span
+        cells.sort(key=lambda cell: (cell.row, cell.column))
     box = box_union([grid.box, *(token.box for group in held.values() for token in group)])
     return Table(rows=grid.rows, columns=grid.columns, cells=cells, box=box, ruled=ruled)
+
+
+def _is_right_to_left(cells: Sequence[Cell]) -> bool:
+    """Whether most lines with letters are; figures run from left to right in any script."""
+    lines = [
+        line
+        for cell in cells
+        for line in cell.lines
+        if any(letter.isalpha() for word in line.words for letter in word.text)
+    ]
+    return 2 * sum(line.direction == "rtl" for line in lines) > len(lines)
 
 
 def _cell_lines(tokens: Sequence[Token], lines: Sequence[Line]) -> list[Line]:
