@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import vlkit
 from vlkit.data.pages import PageBreak, Paragraph, Style, typeset
@@ -112,3 +113,31 @@ def test_a_file_object_is_read_from_its_start_each_time(pdf: bytes) -> None:
         document.overlay()
     with pytest.raises(InputError, match="one that is open"):
         vlkit.read(stream)
+
+
+def test_a_text_file_object_says_how_to_open_it(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7 \xff\xfe")
+    with (
+        (tmp_path / "a.pdf").open(encoding="utf-8") as file,
+        pytest.raises(InputError, match="binary mode"),
+    ):
+        vlkit.read(file)  # type: ignore[arg-type]
+
+
+def test_an_empty_name_is_not_the_folder_one_stands_in(
+    pdf: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf)
+    (tmp_path / "link.pdf").symlink_to("gone.pdf")
+    monkeypatch.chdir(tmp_path)
+    found = list(vlkit.read_many(["", "link.pdf"]))
+    assert "empty name" in str(found[0].error)
+    assert "gone.pdf" in str(found[1].error)
+
+
+def test_a_document_without_a_page_that_was_read_writes_nothing(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "a.png")
+    (result,) = vlkit.read_many(tmp_path, engine="pdf-text", output=tmp_path / "out", workers=1)
+    assert not result.readable
+    assert result.written == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["vlkit-read.jsonl"]

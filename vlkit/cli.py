@@ -66,7 +66,13 @@ def read(
         str, typer.Option(help="Languages as Tesseract spells them, joined by +: kor+eng.")
     ] = "eng",
     pages: Annotated[str | None, typer.Option(help="Pages, from 1: 1-4,7,9-")] = None,
-    password: Annotated[str | None, typer.Option(help="Opens an encrypted PDF.")] = None,
+    password: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VLKIT_PASSWORD",
+            help="Opens an encrypted PDF. The variable keeps it out of the list of processes.",
+        ),
+    ] = None,
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also draw what was found on each page, as PNG.")
     ] = False,
@@ -79,7 +85,8 @@ def read(
 ) -> None:
     """Read pictures and PDFs: text, tables and layout, in reading order.
 
-    Exit code 0: everything was read; 3: some files or pages were not; 1: nothing was.
+    Exit code 0: all was read; 3: some files or pages were not; 1: nothing was; 2: the command
+    can't be understood; 130: Ctrl-C.
     """
     from vlkit.reading.batch import read_many
     from vlkit.sources import expand
@@ -112,7 +119,7 @@ def read(
                 progress.report(result)
                 if "csv" in formats and result.document:
                     progress.warn_of_formulas(result.path, result.document)
-                if result.document and not output:
+                if result.document and not output and result.readable:
                     _print(result.document, formats[0], result.path if len(inputs) > 1 else "")
         except KeyboardInterrupt:
             progress.interrupted(output is not None)
@@ -140,8 +147,7 @@ def evaluate_task(
 ) -> None:
     """Measure reading, layout, tables, or anyone's Markdown and JSON, on your own data.
 
-    reading: word_recall, word_precision, detection_recall, detection_precision, cer, wer, ece,
-    seconds_per_page.
+    reading: {word,detection}_{recall,precision}, cer, wer, ece, seconds_per_page.
 
     reading-order: relation_f1, from gold words.
 
@@ -328,17 +334,18 @@ class _Progress:
         if result.error:
             self.complain(result.error)
             return
-        failed = [page for page in result.document.pages if page.error] if result.document else []
-        for page in failed:
-            assert page.error
-            where = f"{result.path}, page {page.number}"
-            text = f"{where}: {page.error.problem}. {page.error.remedy}"
-            self.console.print(f"[red]error[/]: {escape(text)}")
-        for page in result.document.pages if result.document else []:
+        pages = result.document.pages if result.document else []
+        failed = 0
+        for page in pages:
+            if page.error:
+                failed += 1
+                problem, remedy = page.error.problem, page.error.remedy
+                error = VlkitError(problem, remedy=remedy, file=result.path, page=page.number)
+                self.console.print(f"[red]error[/]: {escape(str(error))}")
             for warning in page.warnings:
                 self._warn(f"{result.path}, page {page.number}: {warning}")
         self.failed += bool(failed)
-        self.done += not result.document or len(failed) < len(result.document.pages)
+        self.done += result.readable
         state = "done before:" if result.skipped else "→"
         if result.written:
             more = f" and {len(result.written) - 3} more" if len(result.written) > 3 else ""

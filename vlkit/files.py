@@ -42,7 +42,7 @@ def _write_beside(path: Path, data: bytes) -> Path:
     """A new file in the folder of ``path`` holding ``data``, flushed to the disk."""
     temporary: Path | None = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -52,6 +52,8 @@ def _expand_one(name: str, allow_remote: bool) -> list[str]:
     if ADDRESS.match(name):
         check_address(name, allow_remote)
         return [name]
+    if not name:
+        raise InputError("an empty name names no file", remedy="Look for an unset variable")
     path = Path(name)
     if glob.has_magic(name) and not os.path.lexists(name):
         # Path.glob takes no absolute patterns.
@@ -120,6 +122,11 @@ def check_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise InputError(
+                f"it is a link to {path.readlink()}, which is not there",
+                remedy="Give the file that was meant",
+            ) from error
         raise InputError("there is no such file", remedy=_similar(path)) from error
     except (OSError, ValueError) as error:
         raise unreadable(error) from error

@@ -348,13 +348,13 @@ def _read_all(file: BinaryFile, limits: Limits) -> bytes:
             size += len(piece)
             _check_bytes(size, limits)
         return b"".join(pieces)
+    except (TypeError, UnicodeError) as error:
+        raise InputError(
+            "the file object gives text", remedy="Open the file in binary mode ('rb')"
+        ) from error
     except (OSError, ValueError) as error:
         raise InputError(
             f"the file object can't be read ({error})", remedy="Give one that is open"
-        ) from error
-    except TypeError as error:
-        raise InputError(
-            "the file object gives text", remedy="Open the file in binary mode ('rb')"
         ) from error
 
 

@@ -51,6 +51,13 @@ class Result:
     skipped: bool = False
 
     @property
+    def readable(self) -> bool:
+        """Whether at least one page was read, now or by an earlier run."""
+        if self.document:
+            return any(not page.error for page in self.document.pages)
+        return not self.error
+
+    @property
     def complete(self) -> bool:
         """Whether every page was read."""
         failed = self.document and any(page.error for page in self.document.pages)
@@ -304,7 +311,8 @@ def _write(
     called = STDIN_NAME if name == STDIN else name_of(name)[0]
     document = finish(Document(name=called, pages=pages))
     document.with_source(place, _reader.options.password)
-    written = write_outputs(document, output, stem) if output else []
+    readable = Result(name, document).readable
+    written = write_outputs(document, output, stem) if output and readable else []
     # What was piped in is gone when the run ends.
     again = None if name == STDIN else name
     return document.with_source(again, _reader.options.password), written

@@ -224,7 +224,8 @@ class Journal:
         except OSError as error:
             raise OutputError(
                 f"the journal can't be written: {error.strerror}",
-                remedy="Make room, then run the same command again: it goes on from here",
+                remedy="Check that the folder is writable and has room, then run the same command "
+                "again: it goes on from here",
                 file=self.path,
             ) from error
 

@@ -55,7 +55,7 @@ def load_engine(name: str) -> Engine:
     """The engine of that name, from the entry points ``vlkit.engines``."""
     found = entry_points(group="vlkit.engines")
     if name not in found.names:
-        raise UnknownName("engine", name, found.names)
+        raise UnknownName("engine", name, [*found.names, "auto"])
     engine: Engine = found[name].load()()
     return engine
 
