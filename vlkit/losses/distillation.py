@@ -16,7 +16,7 @@ def self_distillation(
     centre: Tensor,
     *,
     student_temperature: float,
-    teacher_temperature: float,
+    teacher_temperature: float | Tensor,
 ) -> Tensor:
     """Cross-entropy of the student's prototypes under the teacher's: H(t, s), without reduction.
 
@@ -37,9 +37,10 @@ def self_distillation(
     Returns:
         ``[...]``.
     """
-    target = ((teacher.detach().float() - centre) / teacher_temperature).softmax(dim=-1)
-    log_guess = (student.float() / student_temperature).log_softmax(dim=-1)
-    return -torch.einsum("...k,...k->...", target, log_guess)
+    with torch.autocast(student.device.type, enabled=False):
+        target = ((teacher.detach().float() - centre) / teacher_temperature).softmax(dim=-1)
+        log_guess = (student.float() / student_temperature).log_softmax(dim=-1)
+        return -torch.einsum("...k,...k->...", target, log_guess)
 
 
 def moved_centre(centre: Tensor, batch_mean: Tensor, momentum: float) -> Tensor:

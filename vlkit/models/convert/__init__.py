@@ -1,0 +1,1 @@
+"""Names of weights in the original repositories' checkpoints, one module a model."""

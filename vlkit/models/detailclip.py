@@ -1,0 +1,499 @@
+"""DetailCLIP: CLIP on the patches that matter, and a teacher for the details.
+
+Each picture is seen in two views. A teacher, the moving average of the student, looks at both
+whole; where its class token looks decides which patches the student gets. The student's class
+token is contrasted with the caption, a small decoder reconstructs the removed pixels, and the
+student is taught what the teacher makes of the class token (of the other view) and of the removed
+patches (of the same view)::
+
+    L = ½(C_u + C_v) + w_r · ½(R_u + R_v) + w_p · L_patch + w_c · L_class
+
+Source: Monsefi et al., "DetailCLIP: Detail-Oriented CLIP for Fine-Grained Tasks",
+arXiv 2409.06809. Written from the formulas; ``convert/detailclip.py`` reads the original weights.
+
+Shapes: B samples with views u and v, all u before all v where they are together (2B). N patches
+of which K are kept and M removed, D wide. E: shared space. Z: bottleneck, P: prototypes of the
+distillation head.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from vlkit.checkpoint import Pretrained, load_weights
+from vlkit.errors import ModelError
+from vlkit.losses.contrastive import info_nce, top_1
+from vlkit.losses.distillation import moved_centre, self_distillation
+from vlkit.losses.gather import mean_over_processes
+from vlkit.losses.reconstruction import masked_pixels, patchify
+from vlkit.nn.images import ImageEncoder, ImageTower, OpenClipViT, TimmViT
+from vlkit.nn.masking import PatchDecoder, check_removal, rows_of, select
+from vlkit.nn.texts import TextEncoder, TextTower
+
+MAX_SCALE = math.log(100)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Which patches the student does not get.
+
+    Attributes:
+        by: ``attention`` keeps where the teacher's class token looks; ``chance`` is the control.
+        keep: Share of cells kept: ``floor(keep · cells) + 1`` of them, the same in every picture.
+        cell: Side in patches of the squares that are kept or removed whole.
+    """
+
+    by: Literal["attention", "chance"] = "attention"
+    keep: float = 0.5
+    cell: int = 2
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The head that student and teacher are compared by, and how.
+
+    Attributes:
+        class_weight: w_c.
+        patch_weight: w_p.
+        hidden: Width of the head's two hidden layers.
+        bottleneck: Z.
+        prototypes: P.
+        student_temperature: Of the student's softmax.
+        class_temperature: Of the teacher's, for class tokens.
+        patch_temperature: Of the teacher's, for patches.
+        first_patch_temperature: The same for the first ``first_steps`` steps.
+        first_steps: The original's first epoch.
+        centre_momentum: Share of the old centre that a step keeps.
+    """
+
+    class_weight: float = 1.0
+    patch_weight: float = 1.0
+    hidden: int = 2048
+    bottleneck: int = 256
+    prototypes: int = 8192
+    student_temperature: float = 0.1
+    class_temperature: float = 0.04
+    patch_temperature: float = 0.07
+    first_patch_temperature: float = 0.04
+    first_steps: int = 0
+    centre_momentum: float = 0.9
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """The decoder, which serves distillation of patches too.
+
+    Attributes:
+        weight: w_r.
+        depth: Blocks.
+        heads: Attention heads of a block.
+    """
+
+    weight: float = 1.0
+    depth: int = 1
+    heads: int = 16
+
+
+@dataclass(frozen=True)
+class DetailClipConfig:
+    """Everything that DetailCLIP is made of.
+
+    Attributes:
+        image: The image tower, with a class token.
+        text: The text tower.
+        width: E.
+        momentum: Share of the old teacher that a step keeps, at the start of training.
+        momentum_steps: Optimizer steps over which it goes to 1 along a cosine; 0 keeps it.
+        freeze_stem: Leave the patches' projection at its random start, as MoCo v3 does.
+        epsilon: Of the layer norms of image tower and decoder.
+        chunk: Rows whose logits exist at one time (``losses.contrastive.info_nce``).
+    """
+
+    image: ImageTower = field(
+        default_factory=lambda: ImageTower("timm", "vit_base_patch16_224", pool="token")
+    )
+    text: TextTower = field(
+        default_factory=lambda: TextTower("open_clip", "ViT-B-16", activation="quick_gelu")
+    )
+    width: int = 512
+    removal: Removal = Removal()
+    distillation: Distillation = Distillation()
+    reconstruction: Reconstruction = Reconstruction()
+    momentum: float = 0.996
+    momentum_steps: int = 0
+    freeze_stem: bool = True
+    epsilon: float = 1e-6
+    chunk: int | None = None
+
+
+@dataclass(frozen=True)
+class Views:
+    """What student and teacher make of two views; the 2B rows are all u, then all v.
+
+    Attributes:
+        image: ``[2B, E]``, not normalised.
+        removed: ``[2B, M]``, indices of the removed patches, rising.
+        pixels: ``[2B, M, patch · patch · 3]`` predicted; None without the loss.
+        student: ``[2B, 1 + M, Z]``, bottleneck of class token and removed patches; None without.
+        teacher: The same of the teacher.
+        teacher_mean: ``[2B, Z]``, the teacher's mean over all N patches.
+    """
+
+    image: Tensor
+    removed: Tensor
+    pixels: Tensor | None
+    student: Tensor | None
+    teacher: Tensor | None
+    teacher_mean: Tensor | None
+
+
+# ---- modules --------------------------------------------------------------------------------
+
+
+class Head(nn.Module):
+    """The distillation head: an MLP to a unit vector, compared with unit prototypes."""
+
+    def __init__(self, width: int, config: Distillation) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(width, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.bottleneck),
+        )
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+        self.prototypes = nn.Parameter(torch.empty(config.prototypes, config.bottleneck))
+        nn.init.kaiming_uniform_(self.prototypes, a=math.sqrt(5))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[..., D] → [..., Z], unit vectors."""
+        return functional.normalize(self.mlp(tokens), dim=-1)
+
+    def scores(self, bottleneck: Tensor) -> Tensor:
+        """[..., Z] → [..., P]; linear."""
+        return functional.linear(bottleneck, functional.normalize(self.prototypes, dim=-1))
+
+
+class Side(nn.Module):
+    """Student or teacher: both towers, their projections, the distillation head."""
+
+    def __init__(self, config: DetailClipConfig) -> None:
+        super().__init__()
+        self.image = ImageEncoder.create(config.image)
+        self.text = TextEncoder.create(config.text)
+        self.image_projection = nn.Linear(self.image.pooled_width, config.width, bias=False)
+        self.text_projection = nn.Linear(self.text.width, config.width, bias=False)
+        for projection in (self.image_projection, self.text_projection):
+            nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
+        self.head: Head | None = None
+        if config.distillation.class_weight > 0 or config.distillation.patch_weight > 0:
+            self.head = Head(self.image.width, config.distillation)
+        for module in self.image.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.eps = config.epsilon
+        if config.freeze_stem:
+            stem(self.image).requires_grad_(requires_grad=False)
+
+    def texts(self, ids: Tensor) -> Tensor:
+        """Token ids [B, L] → [B, E], not normalised."""
+        features = self.text(ended(ids, self.text.vocab_size - 1, self.text.pad_id))
+        projected: Tensor = self.text_projection(features.pooled)
+        return projected
+
+
+def stem(image: ImageEncoder) -> nn.Module:
+    """The projection of pixels to patches."""
+    found: nn.Module
+    if isinstance(image, TimmViT):
+        found = image.tower.patch_embed.proj
+    elif isinstance(image, OpenClipViT):
+        found = image.tower.conv1
+    else:
+        raise ModelError(
+            f"{image.config.architecture} has no projection of patches to freeze",
+            remedy="Choose a ViT with a class token",
+        )
+    return found
+
+
+def ended(ids: Tensor, end: int, pad: int) -> Tensor:
+    """Captions that were cut get their end token back, at the last place.
+
+    A CLIP text tower pools at the highest id. Without the end token that is the start token, which
+    sees nothing before it: all long captions would mean the same.
+    """
+    cut = (ids != end).all(dim=1) & (ids[:, -1] != pad)
+    return torch.cat([ids[:, :-1], torch.where(cut, end, ids[:, -1])[:, None]], dim=1)
+
+
+def over_views(rows: Tensor) -> Tensor:
+    """[2B, ...] → [B, ...]: the mean of a sample's two views."""
+    return rows.reshape(2, -1, *rows.shape[1:]).mean(dim=0)
+
+
+# ---- the model and its objective ------------------------------------------------------------
+
+
+class DetailClip(Pretrained):
+    """The model and its training task (``vlkit/training/task.py``)."""
+
+    model_name: ClassVar[str] = "detailclip"
+    Config: ClassVar[type[DetailClipConfig]] = DetailClipConfig
+    config: DetailClipConfig
+    class_centre: Tensor
+    patch_centre: Tensor
+    patch_temperature: Tensor
+
+    def __init__(self, config: DetailClipConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.student = Side(config)
+        self.teacher = copy.deepcopy(self.student).requires_grad_(requires_grad=False)
+        self.scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        image, reconstruct = self.student.image, config.reconstruction
+        self.decoder: PatchDecoder | None = None
+        self.pixels: nn.Linear | None = None
+        if reconstruct.weight > 0 or config.distillation.patch_weight > 0:
+            check_removal(image.grid, share=config.removal.keep, cell=config.removal.cell)
+            self.decoder = PatchDecoder(
+                image.grid,
+                image.width,
+                depth=reconstruct.depth,
+                heads=reconstruct.heads,
+                epsilon=config.epsilon,
+            )
+        if reconstruct.weight > 0:
+            self.pixels = nn.Linear(image.width, 3 * image.patch**2)
+        centre = torch.zeros(config.distillation.prototypes)
+        self.register_buffer("class_centre", centre)
+        self.register_buffer("patch_centre", centre.clone())
+        self.register_buffer("patch_temperature", torch.tensor(self._patch_temperature(0)))
+        # Of the teacher since the last step: mean bottlenecks of class tokens and patches.
+        self._seen: list[Tensor] = []
+
+    @classmethod
+    def from_config(cls, config: DetailClipConfig) -> DetailClip:
+        return cls(config)
+
+    @classmethod
+    def from_original(
+        cls, state_dict: Mapping[str, Tensor], config: Mapping[str, Any]
+    ) -> DetailClip:
+        """The model with the original repository's weights, student and teacher.
+
+        Args:
+            state_dict: Its ``state_dict``, with or without ``module.`` before the names.
+            config: Its sizes; see ``convert.detailclip.read_config``.
+
+        Raises:
+            CheckpointError: The weights are of another architecture.
+        """
+        from vlkit.models.convert import detailclip
+
+        model = cls(detailclip.read_config(config))
+        load_weights(model, detailclip.rename(state_dict, model.state_dict()))
+        return model
+
+    def train(self, mode: bool = True) -> DetailClip:
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    # ---- using it ----
+
+    def embed_images(self, pixels: Tensor, *, teacher: bool = False) -> Tensor:
+        """Whole pictures [B, 3, H, W] → unit vectors [B, E]."""
+        side = self.teacher if teacher else self.student
+        return functional.normalize(side.image_projection(side.image(pixels).pooled), dim=-1)
+
+    def embed_texts(self, ids: Tensor, *, teacher: bool = False) -> Tensor:
+        """Token ids [B, L] → unit vectors [B, E]."""
+        side = self.teacher if teacher else self.student
+        return functional.normalize(side.texts(ids), dim=-1)
+
+    def look(self, pixels: Tensor) -> Views:
+        """Teacher and student on both views [2B, 3, H, W], all u before all v."""
+        keep, removed, teacher, teacher_mean = self._teach(pixels)
+        side = self.student
+        features = side.image(pixels, keep)
+        pooled = features.pooled
+        assert pooled is not None
+        image, student, predicted = side.image_projection(pooled), None, None
+        tokens = pooled[:, None]
+        if self.decoder is not None:
+            decoded = self.decoder(pooled, features.tokens, keep, removed)
+            tokens = torch.cat([tokens, decoded], dim=1)
+            predicted = None if self.pixels is None else self.pixels(decoded)
+        if side.head is not None:
+            student = side.head(tokens)
+        return Views(image, removed, predicted, student, teacher, teacher_mean)
+
+    @torch.no_grad()
+    def _teach(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Patches kept and removed; the teacher's bottleneck of class token and removed patches
+        [2B, 1 + M, Z], and its mean over all patches [2B, Z]."""
+        side, removal = self.teacher, self.config.removal
+        features = None
+        if removal.by == "attention":
+            features, scores = side.image.forward_with_class_attention(pixels)
+        else:
+            scores = torch.rand(len(pixels), math.prod(side.image.grid), device=pixels.device)
+        keep, removed = select(scores, side.image.grid, share=removal.keep, cell=removal.cell)
+        if side.head is None:
+            return keep, removed, None, None
+        features = features or side.image(pixels)
+        assert features.pooled is not None
+        bottleneck = side.head(torch.cat([features.pooled[:, None], features.tokens], dim=1))
+        patches = bottleneck[:, 1:]
+        wanted = torch.cat([bottleneck[:, :1], rows_of(patches, removed)], dim=1)
+        return keep, removed, wanted, patches.float().mean(dim=1)
+
+    # ---- the task ----
+
+    def encode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``views [B, 2, 3, H, W]`` and ``ids [B, L]`` to representations, a row a sample."""
+        b = len(batch["views"])
+        pixels = batch["views"].transpose(0, 1).flatten(0, 1)
+        views = self.look(pixels)
+        image = functional.normalize(views.image.float(), dim=-1)
+        reps = {
+            "image_u": image[:b],
+            "image_v": image[b:],
+            "text": functional.normalize(self.student.texts(batch["ids"]).float(), dim=-1),
+            "scale": self.scale.exp().expand(b),
+        }
+        if views.pixels is not None:
+            target = rows_of(patchify(pixels, self.student.image.patch), views.removed)
+            reps["reconstruction"] = over_views(masked_pixels(views.pixels, target))
+        return reps | self._distilled(views, b)
+
+    def _distilled(self, views: Views, b: int) -> dict[str, Tensor]:
+        """Losses of class tokens and patches [B], and what the centres will need."""
+        student, teacher, mean = views.student, views.teacher, views.teacher_mean
+        if student is None or teacher is None or mean is None:
+            return {}
+        config = self.config.distillation
+        reps = {
+            "teacher_class": over_views(teacher[:, 0].float()),
+            "teacher_patch": over_views(mean),
+        }
+        if config.class_weight > 0:
+            other = teacher[:, :1].roll(b, dims=0)
+            temperature = self.class_centre.new_tensor(config.class_temperature)
+            compared = self._compare(student[:, :1], other, self.class_centre, temperature)
+            reps["class"] = over_views(compared)
+        if config.patch_weight > 0:
+            temperature = self.patch_temperature
+            compared = self._compare(student[:, 1:], teacher[:, 1:], self.patch_centre, temperature)
+            reps["patch"] = over_views(compared)
+        return reps
+
+    def _compare(
+        self, student: Tensor, teacher: Tensor, centre: Tensor, temperature: Tensor
+    ) -> Tensor:
+        """Distillation loss [2B] of bottlenecks [2B, M, Z].
+
+        Scores are computed again in the backward pass: stored, they would be the largest tensors
+        of the whole step.
+        """
+        mine, its = self.student.head, self.teacher.head
+        assert mine is not None
+        assert its is not None
+
+        def compare(student: Tensor, teacher: Tensor) -> Tensor:
+            losses = self_distillation(
+                mine.scores(student),
+                its.scores(teacher),
+                centre,
+                student_temperature=self.config.distillation.student_temperature,
+                teacher_temperature=temperature,
+            )
+            return losses.mean(dim=1)
+
+        losses: Tensor = checkpoint(
+            compare, student, teacher, use_reentrant=False, preserve_rng_state=False
+        )
+        return losses
+
+    def loss(
+        self, reps: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum of the objectives, and each of them."""
+        config, text, scale = self.config, reps["text"], reps["scale"]
+        weights = {
+            "contrast_u": 0.5,
+            "contrast_v": 0.5,
+            "reconstruction": config.reconstruction.weight,
+            "class": config.distillation.class_weight,
+            "patch": config.distillation.patch_weight,
+        }
+        parts = {
+            "contrast_u": info_nce(reps["image_u"], text, scale, chunk=config.chunk),
+            "contrast_v": info_nce(reps["image_v"], text, scale, chunk=config.chunk),
+        } | {name: reps[name].mean() for name in weights if name in reps}
+        loss = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
+        if self.training and "teacher_class" in reps:
+            both = torch.stack([reps["teacher_class"], reps["teacher_patch"]])
+            self._seen.append(both.detach().mean(dim=1))
+        logs = {name: value.detach() for name, value in parts.items()}
+        return loss, logs | {"top_1": top_1(reps["image_u"], text), "scale": scale[0].detach()}
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Centres, teacher, temperature, scale; steps count from 1."""
+        if self._seen and self.teacher.head is not None:
+            means = mean_over_processes(torch.stack(self._seen).mean(dim=0))
+            scores = self.teacher.head.scores(means)
+            kept = self.config.distillation.centre_momentum
+            for centre, mean in zip((self.class_centre, self.patch_centre), scores, strict=True):
+                centre.copy_(moved_centre(centre, mean, kept))
+            self._seen = []
+        mine: list[Tensor] = list(self.student.parameters())
+        its: list[Tensor] = list(self.teacher.parameters())
+        torch._foreach_lerp_(its, mine, 1 - self.momentum(step))
+        self.patch_temperature.fill_(self._patch_temperature(step))
+        self.scale.clamp_(0, MAX_SCALE)
+
+    def momentum(self, step: int) -> float:
+        """Share of the old teacher kept after so many steps: from ``momentum`` to 1."""
+        start, steps = self.config.momentum, self.config.momentum_steps
+        if steps == 0:
+            return start
+        return 1 - (1 - start) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+
+    def _patch_temperature(self, step: int) -> float:
+        config = self.config.distillation
+        early = step < config.first_steps
+        return config.first_patch_temperature if early else config.patch_temperature
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """What trains: image, text, projections, head, decoder, scale."""
+        side = self.student
+        modules: dict[str, list[nn.Module | None]] = {
+            "image": [side.image],
+            "text": [side.text],
+            "projections": [side.image_projection, side.text_projection],
+            "head": [side.head],
+            "decoder": [self.decoder, self.pixels],
+        }
+        groups = {
+            name: [each for part in parts if part is not None for each in part.parameters()]
+            for name, parts in modules.items()
+        } | {"scale": [self.scale]}
+        training = {
+            name: [each for each in group if each.requires_grad] for name, group in groups.items()
+        }
+        return {name: group for name, group in training.items() if group}
