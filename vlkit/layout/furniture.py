@@ -14,6 +14,9 @@ MARGIN = 0.13
 """Running headers and footers stand within this part of the page's height, above or below."""
 GAP = 0.8
 """They keep at least this many line heights from the text."""
+NEAR = 1.2
+"""Text that stands only once in a margin and is nearer to the text than this many line heights is
+part of it."""
 SMALLER = 0.93
 """Footnotes are at most this part of the text's size."""
 
@@ -70,9 +73,22 @@ def _mark_lone(page: Page) -> None:
     for block, at_top in _margins(page):
         far = block.box[3] < 0.1 * page.height if at_top else block.box[1] > 0.9 * page.height
         edge = (running and far) or any(same_row(block.box, number.box) for number in numbers)
-        small = block_size(block) < 1.1 * body and len(block.lines) == 1
-        if block.role == "paragraph" and edge and small and not _touches(block, page, unit):
+        if not _is_small(block, body) or _touches(block, page, unit):
+            continue
+        if block.role == "paragraph" and edge and not _is_beside_text(block, page, body):
             block.role = "header" if at_top else "footer"
+
+
+def _is_small(block: Block, body: float) -> bool:
+    return len(block.lines) == 1 and block_size(block) < 1.1 * body
+
+
+def _is_beside_text(block: Block, page: Page, body: float) -> bool:
+    """Whether text or a heading stands in its row: the heading of a sidebar, no header."""
+    return any(
+        other is not block and same_row(other.box, block.box) and not _is_small(other, body)
+        for other in page.blocks
+    )
 
 
 def _touches(block: Block, page: Page, unit: float) -> bool:
@@ -82,7 +98,9 @@ def _touches(block: Block, page: Page, unit: float) -> bool:
         for other in page.items
         if other is not block
         and overlap_x(block.box, other.box) > 0
-        and -1.0 * unit < max(other.box[1] - block.box[3], block.box[1] - other.box[3]) < GAP * unit
+        and -1.0 * unit
+        < max(other.box[1] - block.box[3], block.box[1] - other.box[3])
+        < NEAR * unit
     ]
     return any(not isinstance(item, Block) or item.role == "paragraph" for item in near)
 

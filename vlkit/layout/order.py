@@ -181,9 +181,14 @@ class _Cutter:
         if not texts or not any(map(self._is_text, note)):
             return columns
         main = max(texts, key=lambda column: self._length(column, _Y))
-        low = self._length(note, _Y) < NOTE_HEIGHT * self._length(main, _Y)
+        # What is written counts: a footer may stand far below the note.
+        low = self._filled(note) < NOTE_HEIGHT * self._filled(main)
         narrow = self._length(note, _X) < NOTE_WIDTH * self._length(main, _X)
         return [*others, note] if low and narrow else columns
+
+    def _filled(self, ids: list[int]) -> float:
+        """Height of the boxes without the white space between them."""
+        return sum(self._length(column, _Y) for column in self._cut(ids, _Y, 0.0, 0.0))
 
     def _length(self, ids: list[int], axis: int) -> float:
         return max(self.boxes[i][axis + 2] for i in ids) - min(self.boxes[i][axis] for i in ids)
