@@ -16,7 +16,6 @@ import os
 import random
 import re
 import selectors
-import statistics
 import struct
 import subprocess
 import sys
@@ -45,7 +44,9 @@ SILENCE_SECONDS = 300.0
 FAILS_WITHIN = (2.0, 300.0)
 """Seconds, and megabytes on top of what the process held, of a file that yields no page."""
 READS_WITHIN = (2.0, 2000.0)
-"""Times the intact file's time, and megabytes in all, of a file that yields pages."""
+"""Times the intact file's time, and megabytes in all, of a file that yields pages. A PDF that lost
+its page's size is a Letter page, and a changed header can be that of a large one: where the pages
+are larger than the intact ones, their time may be so, too."""
 TIMER_SECONDS = 0.25
 """Below this, times of single files say more about the machine's other work."""
 TRIALS = 3
@@ -249,6 +250,7 @@ class Outcome:
 
     Attributes:
         pages, failed: Pages that came and pages that gave an error.
+        area: Of the pages that came, in their own unit.
         error: The type of the error of the whole file; empty where there is none.
         typed: Whether every error was a VlkitError.
         seconds: Of processor time, which other processes do not add to.
@@ -258,6 +260,7 @@ class Outcome:
     kind: str
     pages: int = 0
     failed: int = 0
+    area: float = 0.0
     error: str = ""
     typed: bool = True
     seconds: float = 0.0
@@ -265,18 +268,20 @@ class Outcome:
     peak: float = 0.0
 
 
-def try_source(data: bytes) -> tuple[int, int]:
-    """Open, decode and read text layers: (pages that came, pages that failed)."""
+def try_source(data: bytes) -> tuple[int, int, float]:
+    """Open, decode and read text layers: pages that came, that failed, and the former's area."""
     good = failed = 0
+    area = 0.0
     with open_source(data) as source:
         for page in source:
             try:
                 if isinstance(page, VlkitError):
                     raise page
                 good += _look(page)
+                area += page.width * page.height
             except VlkitError:
                 failed += 1
-    return good, failed
+    return good, failed, area
 
 
 def _look(page: PageImage) -> bool:
@@ -285,11 +290,11 @@ def _look(page: PageImage) -> bool:
     return page.pixels.size > 0
 
 
-def try_read(data: bytes) -> tuple[int, int]:
+def try_read(data: bytes) -> tuple[int, int, float]:
     """The same by ``vlkit.read``, recognition included."""
     pages = vlkit.read(data).pages
-    failed = sum(page.error is not None for page in pages)
-    return len(pages) - failed, failed
+    good = [page for page in pages if page.error is None]
+    return len(good), len(pages) - len(good), sum(page.width * page.height for page in good)
 
 
 def measure(kind: str, data: bytes, whole: bool) -> Outcome:
@@ -300,7 +305,7 @@ def measure(kind: str, data: bytes, whole: bool) -> Outcome:
     before = _memory("VmRSS")
     start = time.process_time()
     try:
-        outcome.pages, outcome.failed = (try_read if whole else try_source)(data)
+        outcome.pages, outcome.failed, outcome.area = (try_read if whole else try_source)(data)
     except VlkitError as error:
         outcome.error = type(error).__name__
     except Exception as error:  # what this looks for
@@ -384,17 +389,18 @@ def run(count: int, *, seed: int = 0, whole: bool = False, keep: Path | None = N
         path = Path(folder, "file")
         children = _Children(whole)
         try:
-            seconds = {}
+            intact: dict[str, Outcome] = {}
             for kind, data in intact_files(small=whole).items():
                 path.write_bytes(data)
                 trials = [children.read(kind, path) for _ in range(TRIALS)]
                 assert all(trial.pages and not trial.failed for trial in trials), trials
-                seconds[kind] = statistics.median(trial.seconds for trial in trials)
+                trials.sort(key=lambda trial: trial.seconds)
+                intact[kind] = trials[len(trials) // 2]
                 if whole and kind.startswith("pdf-"):
                     # A damaged text layer is left for OCR: the intact scan's time is what counts.
-                    scan = seconds.get("pdf-scan", 0.0)
-                    seconds[kind] = max(seconds[kind], scan * trials[0].pages)
-            report = Report(outcomes, seconds)
+                    scan = intact["pdf-scan"].seconds * intact[kind].pages
+                    intact[kind].seconds = max(intact[kind].seconds, scan)
+            report = Report(outcomes, intact)
             for number, (kind, data) in enumerate(mutated_files(count, seed, small=whole)):
                 path.write_bytes(data)
                 outcome = _settled(children, report, kind, path)
@@ -423,7 +429,7 @@ class Report:
     """Outcomes beside the rules that they should keep."""
 
     outcomes: list[Outcome]
-    intact_seconds: dict[str, float]
+    intact: dict[str, Outcome]
 
     def problem(self, outcome: Outcome) -> str:
         """Which rule an outcome breaks; empty for none."""
@@ -432,7 +438,9 @@ class Report:
         if outcome.pages == 0:
             slow, big = outcome.seconds > FAILS_WITHIN[0], outcome.grown > FAILS_WITHIN[1]
         else:
-            allowed = max(READS_WITHIN[0] * self.intact_seconds[outcome.kind], TIMER_SECONDS)
+            intact = self.intact[outcome.kind]
+            larger = max(outcome.area / intact.area, 1.0)
+            allowed = max(READS_WITHIN[0] * intact.seconds * larger, TIMER_SECONDS)
             slow, big = outcome.seconds > allowed, outcome.peak > READS_WITHIN[1]
         return "slow" if slow else "big" if big else ""
 
@@ -449,7 +457,7 @@ class Report:
             "megabytes on top": max((outcome.grown for outcome in chosen), default=0.0),
             "megabytes in all": max((outcome.peak for outcome in chosen), default=0.0),
             "times the intact file's time": max(
-                (outcome.seconds / self.intact_seconds[outcome.kind] for outcome in chosen),
+                (outcome.seconds / self.intact[outcome.kind].seconds for outcome in chosen),
                 default=0.0,
             ),
         }

@@ -3,8 +3,8 @@
     python -m benchmarks.rows.memory 1000
 
 Most pages are slips of a few words, which all stages of the default engine read in a fraction of
-a second; beside each stands a whole page with a text layer. Every 50th picture is a whole page:
-if even one stayed in memory in a while, it would show.
+a second: a picture and a PDF with a text layer by turns. Whole pages stand between them: if they
+stayed in memory, it would show.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image
 
 from benchmarks.table import Row
 from vlkit.data.elements import Paragraph, Style
-from vlkit.data.pages import typeset
+from vlkit.data.pages import Typeset, typeset
 from vlkit.data.random_pages import random_document
 from vlkit.data.vocabulary import Writer
 from vlkit.reading.options import ReadOptions
@@ -29,7 +30,7 @@ from vlkit.reading.read import Reader
 from vlkit.sources import open_source
 
 SLIPS, PAGES = 40, 10
-WHOLE_EVERY = 50
+WHOLE_PICTURE_EVERY, WHOLE_PDF_EVERY = 100, 5
 SAMPLE_EVERY = 10
 
 
@@ -39,40 +40,37 @@ def resident() -> float:
     return float(pages * resource.getpagesize())
 
 
-def slip(seed: int) -> Image.Image:
+def slip(seed: int) -> Typeset:
     """A few words on paper of another size each time."""
     rng = np.random.default_rng(seed)
     size = (float(rng.integers(90, 150)), float(rng.integers(45, 60)))
     style = Style(size=size, margins=(5, 5, 5, 5), font_size=7)
     words = " ".join(Writer("eng", rng).prose(1).split()[: int(rng.integers(2, 5))])
-    return Image.fromarray(typeset([Paragraph(words)], style).to_image(0, dpi=100))
+    return typeset([Paragraph(words)], style)
 
 
-def made_files(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Slips, pictures of whole pages, and PDFs."""
-    slips, pictures, pdfs = [], [], []
-    for seed in range(SLIPS):
-        slips.append(folder / f"slip-{seed}.png")
-        slip(seed).save(slips[-1])
-    for seed in range(PAGES):
-        document = random_document(seed)
-        pictures.append(folder / f"{seed}.png")
-        Image.fromarray(document.to_image(0, dpi=72)).save(pictures[-1])
-        pdfs.append(folder / f"{seed}.pdf")
-        pdfs[-1].write_bytes(document.to_pdf())
-    return slips, pictures, pdfs
+def made_files(folder: Path, name: str, documents: Iterable[Typeset], dpi: int) -> list[Path]:
+    """Each document's first page as a picture, its path without the suffix; beside it the PDF."""
+    stems = []
+    for number, document in enumerate(documents):
+        stems.append(folder / f"{name}-{number}")
+        picture = Image.fromarray(document.to_image(0, dpi=dpi))
+        picture.save(stems[-1].with_suffix(".png"))
+        stems[-1].with_suffix(".pdf").write_bytes(document.to_pdf())
+    return stems
 
 
 def read_pages(count: int, folder: Path) -> list[float]:
     """Read ``count`` pictures and as many PDF pages; memory after each tenth of both."""
-    slips, pictures, pdfs = made_files(folder)
+    slips = made_files(folder, "slip", map(slip, range(SLIPS)), dpi=100)
+    pages = made_files(folder, "page", map(random_document, range(PAGES)), dpi=72)
     reader = Reader(ReadOptions())
     held: list[float] = []
     for number in range(count):
-        whole = number % WHOLE_EVERY == WHOLE_EVERY // 2
-        picture = pictures[number // WHOLE_EVERY % PAGES] if whole else slips[number % SLIPS]
-        for file in (picture, pdfs[number % PAGES]):
-            with open_source(file, pages="1") as source:
+        for suffix, every in ((".png", WHOLE_PICTURE_EVERY), (".pdf", WHOLE_PDF_EVERY)):
+            turn, rest = divmod(number, every)
+            stem = pages[turn % PAGES] if rest == every // 4 else slips[number % SLIPS]
+            with open_source(stem.with_suffix(suffix), pages="1") as source:
                 for page in reader.pages(source):
                     assert not page.error, page.error
         if (number + 1) % SAMPLE_EVERY == 0:
