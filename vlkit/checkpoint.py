@@ -70,6 +70,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         apart[name] = plain.clone() if shared else plain
         seen.add(apart[name].untyped_storage().data_ptr())
     save_file(apart, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # it writes files that nobody else may read
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

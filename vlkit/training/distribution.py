@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,18 +146,31 @@ class TorchEngine:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * factor
         self.scaler.unscale_(self.optimizer)
-        held = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        norm = nn.utils.get_total_norm(
-            [parameter.grad for parameter in held if parameter.grad is not None]
-        )
-        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
-        if self.clip is not None:
-            nn.utils.clip_grads_with_norm_(held, self.clip, norm)
-        if self.scaler.is_enabled() or bool(norm.isfinite()):
+        gradients = self._gradients()
+        norm = _norm(gradients)
+        if self.clip is not None and self.clip < norm < math.inf:
+            for gradient in gradients:
+                gradient.mul_(self.clip / norm)
+        if self.scaler.is_enabled() or math.isfinite(norm):
             self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
-        return float(norm)
+        return norm
+
+    def _gradients(self) -> list[Tensor]:
+        """Of all that trains; those that FSDP2 leaves whole meet here."""
+        found = [
+            parameter.grad
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        if self.sharded:
+            for gradient in found:
+                if not isinstance(gradient, DTensor):
+                    torch.distributed.all_reduce(gradient)
+                    gradient /= self.accelerator.num_processes
+        return found
 
     def weights(self) -> dict[str, Tensor]:
         return self.whole(self.task.state_dict())
@@ -216,9 +230,22 @@ def _shard(module: nn.Module, task: Task, device: torch.device) -> None:
 
     world = torch.distributed.get_world_size()
     mesh = init_device_mesh(device.type, (world,))
+    scalars = {parameter for parameter in module.parameters() if parameter.ndim == 0}
     for block in blocks(task):
-        fully_shard(block, mesh=mesh)
-    fully_shard(module, mesh=mesh)
+        fully_shard(block, mesh=mesh, ignored_params=scalars)
+    fully_shard(module, mesh=mesh, ignored_params=scalars)
+
+
+def _norm(gradients: list[Tensor]) -> float:
+    """Of shards and whole tensors together."""
+    shards = [gradient for gradient in gradients if isinstance(gradient, DTensor)]
+    whole = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+    squares = 0.0
+    for part in (shards, whole):
+        if part:
+            norm = nn.utils.get_total_norm(part)
+            squares += float(norm.full_tensor() if isinstance(norm, DTensor) else norm) ** 2
+    return math.sqrt(squares)
 
 
 def _whole(tensor: Tensor) -> Tensor:

@@ -79,9 +79,11 @@ def groups_of(task: Task, config: Optimizer) -> list[dict[str, Any]]:
         decay = config.weight_decay if own.weight_decay is None else own.weight_decay
         rate = config.rate if own.rate is None else own.rate
         training = [parameter for parameter in parameters if parameter.requires_grad]
-        matrices = [parameter for parameter in training if parameter.ndim >= 2]
-        vectors = [parameter for parameter in training if parameter.ndim < 2]
-        for members, their_decay in ((matrices, decay), (vectors, 0.0)):
+        # Scalars stand apart since FSDP2 leaves them whole, and no group may mix both.
+        for sizes, their_decay in (((2, 9), decay), ((1, 1), 0.0), ((0, 0), 0.0)):
+            members = [
+                parameter for parameter in training if sizes[0] <= parameter.ndim <= sizes[1]
+            ]
             if members:
                 groups.append({"params": members, "lr": rate, "weight_decay": their_decay})
     if not groups:

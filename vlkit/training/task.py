@@ -62,7 +62,17 @@ class Encoding(nn.Module):
         self._encode = task.encode
 
     def forward(self, batch: Batch) -> Reps:
-        return self._encode(batch)
+        try:
+            return self._encode(batch)
+        except KeyError as error:
+            if error.args[0] in batch:
+                raise
+            raise RecipeError(
+                f"{type(self.task).__name__} asks for '{error.args[0]}', but batches hold "
+                f"{', '.join(batch)}",
+                remedy='Choose data that hold it: data.views = "detail" gives views, the '
+                "others pixels",
+            ) from error
 
 
 def as_module(task: Task) -> nn.Module:

@@ -138,7 +138,7 @@ class ZeroEngine:
 
 def _whole_bytes(parameter: Any) -> int:
     count = parameter.ds_numel if hasattr(parameter, "ds_numel") else parameter.numel()
-    return int(count) * parameter.element_size()
+    return int(count) * int(parameter.element_size())
 
 
 def _settings(stage: int, clip: float | None, *, bf16: bool) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""What `test_distribution.py` runs in two processes: every kind given, one after the other.
+
+    RANK=0 WORLD_SIZE=2 … python -m tests.two_processes FOLDER ddp fsdp2 …
+
+A kind is ``NAME`` or ``NAME-then-NAME``: the second goes on where the first stopped half way.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+
+from tests.toy_task import Numbers, Toy, toy
+from vlkit.training import distribution
+from vlkit.training.batches import Batching
+from vlkit.training.distribution import Distribution
+from vlkit.training.logs import Logging
+from vlkit.training.loop import Plan, train
+from vlkit.training.optimizer import Optimizer, Schedule
+from vlkit.training.state import Checkpoints
+
+
+def plan(output: Path, kind: Any = "ddp", *, stop: int = 6) -> Plan:
+    return Plan(
+        output=output,
+        steps=stop,
+        seed=3,
+        batch=Batching(size=12, chunks=2),
+        # A schedule that is the same for runs of any length, so that half a run is half of one.
+        schedule=Schedule(warmup=10),
+        optimizer=Optimizer(rate=1e-2, weight_decay=0.1, clip=0.5),
+        average=None if kind == "zero3" else 0.9,
+        recompute=kind != "zero3",
+        distribution=Distribution(kind),
+        checkpoints=Checkpoints(every=3),
+        logging=Logging(every=100, tensorboard=False),
+    )
+
+
+def small() -> Toy:
+    return toy(dropout=0.0, width=16)
+
+
+def bytes_held(kind: Any) -> dict[str, int]:
+    accelerator = distribution.start("fp32", kind)
+    task = small()
+    engine = distribution.distribute(task, Optimizer(), accelerator, kind)
+    batch = Numbers(width=16).load(range(6)).batch
+    engine.backward(task.loss(engine.encode(batch), batch)[0], True)
+    engine.step(1.0)
+    return engine.bytes_held()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1])
+    for kind in sys.argv[2:]:
+        first, _, second = kind.partition("-then-")
+        trained = train(
+            small(), Numbers(width=16), plan(folder / kind, first, stop=3 if second else 6)
+        )
+        if second:
+            config = replace(plan(folder / kind, second), average=plan(folder, first).average)
+            trained = train(small(), Numbers(width=16), config)
+        held = bytes_held(second or first)
+        rank = torch.distributed.get_rank()
+        (folder / kind / f"held-{rank}.json").write_text(json.dumps(held))
+        if trained.first_process:
+            from vlkit.checkpoint import save_tensors
+
+            save_tensors(folder / kind / "final.safetensors", trained.weights)
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

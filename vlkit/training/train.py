@@ -1,0 +1,250 @@
+"""``vlkit train RECIPE``: from a recipe to a model folder with its card."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from vlkit import __version__, recipe
+from vlkit.card import Card, Cost, Made, render
+from vlkit.checkpoint import (
+    TOKENIZER,
+    Pretrained,
+    load_folder,
+    load_tensors,
+    load_weights,
+    save_folder,
+)
+from vlkit.data.bpe import CaptionTokenizer, train_bpe
+from vlkit.data.captions import Captions, open_captions
+from vlkit.data.views import Views
+from vlkit.errors import RecipeError
+from vlkit.models import model_class
+from vlkit.nn.images import ImageEncoder
+from vlkit.nn.texts import TextEncoder
+from vlkit.training.loop import Plan, Trained, train
+from vlkit.training.sources import CaptionSource
+from vlkit.training.task import Task
+
+
+@dataclass(frozen=True)
+class Data:
+    """Pictures with captions, as ``vlkit.data.captions`` reads them, and how they are seen.
+
+    Attributes:
+        path: Folder, TSV or shard.
+        split: Name of the split; everything without it.
+        views: As ``vlkit.data.views.Views.kind``; size, mean and deviation are the model's own.
+        scale: Smallest and largest part of the area in a crop.
+    """
+
+    path: Path
+    split: str | None = None
+    views: Literal["whole", "crop", "detail"] = "crop"
+    scale: tuple[float, float] = (0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokenizer: a ``tokenizer.json``, or one trained on the captions.
+
+    Attributes:
+        entries: Of a vocabulary that is trained.
+    """
+
+    file: Path | None = None
+    entries: int = 8192
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model, and its config as the model's own class reads it.
+
+    Attributes:
+        start: Model folder whose weights it starts from.
+    """
+
+    name: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    start: Path | None = None
+
+
+@dataclass(frozen=True)
+class OnTrunk:
+    """A trunk that stays as it is, and is named by the model instead of saved with it.
+
+    Attributes:
+        folder: Its model folder.
+        prefix: What its weights' names begin with in this model.
+    """
+
+    folder: Path
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Plan):
+    """Everything that ``vlkit train`` needs: the plan, and what is trained on what."""
+
+    model: Model
+    data: Data
+    card: Card
+    tokens: Tokens = field(default_factory=Tokens)
+    trunk: OnTrunk | None = None
+
+
+def train_recipe(path: Path, settings: Sequence[str] = ()) -> Path:
+    """Train what a recipe says, or go on with it; gives the folder of the finished model.
+
+    Args:
+        path: The recipe.
+        settings: ``key=value`` overrides, as of ``--set``.
+
+    Raises:
+        VlkitError: What is wrong with the recipe, the data, a checkpoint or the run.
+    """
+    plan = recipe.load(path, Recipe, settings)
+    started = time.monotonic()
+    captions = open_captions(plan.data.path, plan.data.split)
+    model = build_model(plan)
+    tokenizer = _tokenizer(plan.tokens, captions, model)
+    source = CaptionSource(captions, _views(plan.data, model), tokenizer, plan.seed)
+    _report(captions, model)
+    task: Task = model  # type: ignore[assignment]
+    trained = train(task, source, plan, _facts(plan, tokenizer))
+    if trained.first_process:
+        command = shlex.join(["vlkit", "train", str(path), *_as_options(settings)])
+        seconds = time.monotonic() - started
+        _save(plan, model, tokenizer, trained, command, seconds, len(captions.skipped))
+    return plan.output / "model"
+
+
+def build_model(plan: Recipe) -> Pretrained:
+    """The recipe's model with its first weights: random by the seed, or of a folder or trunk.
+
+    Raises:
+        RecipeError: Its config has a key or value that the model does not know.
+        CheckpointError: Weights to start from are of another architecture.
+    """
+    kind = model_class(plan.model.name)
+    torch.manual_seed(plan.seed)
+    model = kind.from_config(recipe.parse(plan.model.config, kind.Config, where="model.config"))
+    if plan.model.start is not None:
+        start = load_folder(plan.model.start)
+        load_weights(model, start.weights, file=plan.model.start)
+    if plan.trunk is not None:
+        _stand_on(model, plan.trunk)
+    return model
+
+
+def _stand_on(model: nn.Module, trunk: OnTrunk) -> None:
+    weights = load_tensors(trunk.folder / "model.safetensors")
+    named = {trunk.prefix + name: weight for name, weight in weights.items()}
+    own = {name: weight for name, weight in model.state_dict().items() if name not in named}
+    load_weights(model, {**own, **named}, file=trunk.folder)
+    for name, parameter in model.named_parameters():
+        if name in named:
+            parameter.requires_grad_(False)
+
+
+def _one(model: nn.Module, kind: type[nn.Module], what: str) -> Any:
+    found = [module for module in model.modules() if isinstance(module, kind)]
+    if not found:
+        raise RecipeError(f"the model has no {what}, which pictures with captions need")
+    return found[0]
+
+
+def _views(data: Data, model: nn.Module) -> Views:
+    encoder: ImageEncoder = _one(model, ImageEncoder, "image encoder")
+    return Views(encoder.image_size, data.views, data.scale, encoder.mean, encoder.std)
+
+
+def _tokenizer(tokens: Tokens, captions: Captions, model: nn.Module) -> CaptionTokenizer:
+    encoder: TextEncoder = _one(model, TextEncoder, "text encoder")
+    length = encoder.context_length
+    if tokens.file is not None:
+        tokenizer = CaptionTokenizer.from_file(tokens.file, length)
+    else:
+        tokenizer = CaptionTokenizer(train_bpe(captions.texts(), tokens.entries), length)
+    if tokenizer.entries > encoder.vocab_size:
+        raise RecipeError(
+            f"the tokenizer has {tokenizer.entries} entries, the text tower room for "
+            f"{encoder.vocab_size}",
+            remedy="Set the text tower's vocab_size to tokens.entries",
+        )
+    return tokenizer
+
+
+def _facts(plan: Recipe, tokenizer: CaptionTokenizer) -> dict[str, Any]:
+    """What must not change between the parts of one run; speed and logging may."""
+    table = recipe.to_table(plan)
+    for free in ("output", "checkpoints", "logging", "distribution", "compile", "card"):
+        table.pop(free, None)
+    for free in ("chunks", "workers"):
+        table["batch"].pop(free, None)
+    table.pop("recompute", None)
+    text = tokenizer.tokenizer.to_str().encode()
+    return {**table, "tokenizer": hashlib.sha256(text).hexdigest()}
+
+
+def _report(captions: Captions, model: nn.Module) -> None:
+    count = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{len(captions)} pictures; {count:,} parameters", file=sys.stderr)
+    for key, reason in captions.skipped[:10]:
+        print(f"skipped {key}: {reason}", file=sys.stderr)
+    if len(captions.skipped) > 10:
+        print(f"… and {len(captions.skipped) - 10} more skipped", file=sys.stderr)
+
+
+def _save(
+    plan: Recipe,
+    model: Pretrained,
+    tokenizer: CaptionTokenizer,
+    trained: Trained,
+    command: str,
+    seconds: float,
+    skipped: int,
+) -> None:
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    samples = plan.steps * plan.batch.size
+    made = Made(
+        plan.card,
+        plan.model.name,
+        command,
+        Cost(plan.steps, samples, round(seconds, 1), _machine(), parameters),
+        skipped + len(trained.broken),
+        {"vlkit": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    )
+    folder = plan.output / "model"
+    save_folder(
+        folder,
+        model=plan.model.name,
+        config=recipe.to_table(model.config),
+        weights=trained.weights,
+        tokenizer=tokenizer.save(plan.output / TOKENIZER),
+        card=render(made),
+        trunk=None if plan.trunk is None else (plan.trunk.folder, plan.trunk.prefix),
+        facts={"card": recipe.to_table(made)},
+    )
+    print(f"the model is in {folder}", file=sys.stderr)
+
+
+def _machine() -> str:
+    processes = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+    if torch.cuda.is_available():
+        return f"{processes} × {torch.cuda.get_device_name()}"
+    return f"{processes} × {torch.get_num_threads()} threads of a CPU ({platform.machine()})"
+
+
+def _as_options(settings: Sequence[str]) -> list[str]:
+    return [part for setting in settings for part in ("--set", setting)]
