@@ -146,6 +146,27 @@ def test_right_to_left_columns_are_counted_from_the_right():
     assert [cell.text for cell in table.cells[:3]] == hebrew[0]
 
 
+def test_headings_of_right_to_left_tables_span_as_in_others():
+    upright = [*goods(), line("Price list of 2026", 229, 82)]
+    turned = [
+        Line(
+            words=[
+                Word(text="א" * len(w.text) if w.text.isalpha() else w.text,
+                     box=(WIDTH - w.box[2], w.box[1], WIDTH - w.box[0], w.box[3]))
+                for w in reversed(each.words)
+            ],
+            box=(WIDTH - each.box[2], each.box[1], WIDTH - each.box[0], each.box[3]),
+            direction="rtl" if each.words[0].text.isalpha() else "ltr",
+        )
+        for each in upright
+    ]  # fmt: skip
+    places = [
+        [(c.row, c.column, c.row_span, c.column_span) for c in find(text)[0].cells]
+        for text in (upright, turned)
+    ]
+    assert places[0] == places[1]
+
+
 def test_only_horizontal_rules():
     rules = [(45, y, 430, y) for y in (92, 118, 218)]
     assert content(find(goods(), rules)[0]) == GOODS

@@ -21,6 +21,12 @@ from vlkit.layout.tables.grid import (
     tokens_of,
 )
 from vlkit.layout.tables.headers import header_rows
+from vlkit.layout.tables.mirror import (
+    is_right_to_left,
+    mirrored_grid,
+    mirrored_rules,
+    mirrored_tokens,
+)
 from vlkit.layout.tables.ruled import crossing_groups, grid_of, rules_box, split_rows
 from vlkit.layout.tables.rules import Rules, find_rules
 from vlkit.layout.tables.stacked import RuleStack, rule_stacks
@@ -54,11 +60,20 @@ def find_tables(
     rules = find_rules(image, [t.word for t in tokens], unit) if image else Rules([], [])
     tables = [
         build_table(grid, lines, tokens, ruled=ruled, header_rows=header_rows(grid, tokens))
-        for grid, ruled in _grids(tokens, rules, unit)
+        for grid, ruled in _directed_grids(tokens, rules, unit)
         if image is None or not _is_drawing(grid, ruled, image, tokens, rules, unit)
     ]
     tables.sort(key=lambda table: table.box[1])
     return tables, remaining_lines(lines, tables)
+
+
+def _directed_grids(tokens: Sequence[Token], rules: Rules, unit: float) -> list[tuple[Grid, bool]]:
+    """The grids of a page; where its text runs from right to left, found in the mirror, since
+    names of rows and headings stand at the right."""
+    if not is_right_to_left(tokens):
+        return _grids(tokens, rules, unit)
+    found = _grids(mirrored_tokens(tokens), mirrored_rules(rules), unit)
+    return [(mirrored_grid(grid), ruled) for grid, ruled in found]
 
 
 def _grids(tokens: Sequence[Token], rules: Rules, unit: float) -> list[tuple[Grid, bool]]:
