@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from vlkit.document import Document, Page
 from vlkit.errors import OutputError
 from vlkit.reading.options import ReadOptions
-from vlkit.reading.output import Journal, Output, output_names
+from vlkit.reading.output import Journal, Output, output_names, write_outputs
 
 
 def test_names_drop_what_all_inputs_share() -> None:
@@ -165,31 +166,39 @@ def part_formats(folder: Path) -> Journal:
     return journal(folder, formats=("md", "csv", "page"))
 
 
-@pytest.mark.parametrize("name", ["scan-1.csv", "scan-02.page.xml", "scan.csv"])
-def test_parts_too_replace_no_file_of_the_user(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
-    error = part_formats(tmp_path).taken("/in/scan.pdf", "scan")
-    assert isinstance(error, OutputError)
-    assert name in str(error)
-    assert journal(tmp_path).taken("/in/scan.pdf", "scan") is None, "no part is written"
+def in_the_way(folder: Path, name: str = "/in/scan.pdf") -> set[str]:
+    return {Path(path).name for path in part_formats(folder).parts_of_others(name, "scan")}
 
 
-@pytest.mark.parametrize("name", ["scan-1.md", "scan-a.csv", "other-1.csv", "scan-1.csv.bak"])
-def test_files_that_are_no_parts_are_no_hindrance(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
-    assert part_formats(tmp_path).taken("/in/scan.pdf", "scan") is None
+def test_parts_of_others_are_known_before_anything_is_written(tmp_path: Path) -> None:
+    for name in ("scan-1.csv", "scan-02.page.xml", "scan-1.md", "scan-a.csv", "other-1.csv"):
+        (tmp_path / name).write_text("mine")
+    assert in_the_way(tmp_path) == {"scan-1.csv", "scan-02.page.xml"}
+    assert journal(tmp_path).parts_of_others("/in/scan.pdf", "scan") == {}, "Markdown is whole"
 
 
 def test_parts_of_its_own_may_be_replaced_and_those_of_others_not(tmp_path: Path) -> None:
     first = part_formats(tmp_path)
     first.begin("/in/scan.pdf", "scan")
     (tmp_path / "scan-1.csv").write_text("written, but not noted: the run was killed")
-    assert part_formats(tmp_path).taken("/in/scan.pdf", "scan") is None
+    assert in_the_way(tmp_path) == set()
     first.add("/in/scan.pdf", [str(tmp_path / "scan-1.csv")])
-    assert part_formats(tmp_path).taken("/in/scan.pdf", "scan") is None
-    assert part_formats(tmp_path).taken("/elsewhere/scan.pdf", "scan") is not None
+    assert in_the_way(tmp_path) == set()
+    assert in_the_way(tmp_path, "/elsewhere/scan.pdf") == {"scan-1.csv"}
     (tmp_path / "scan-2.csv").write_text("put there since")
-    assert "scan-2.csv" in str(part_formats(tmp_path).taken("/in/scan.pdf", "scan"))
+    assert in_the_way(tmp_path) == {"scan-2.csv"}
+
+
+def test_a_part_in_the_way_keeps_all_formats_from_being_written(tmp_path: Path) -> None:
+    document = Document(pages=[Page(number=n, width=9, height=9) for n in (1, 2)])
+    wanted = Output(tmp_path, ("md", "page"))
+    in_way = {str(tmp_path / "scan-2.page.xml"): None}
+    with pytest.raises(OutputError, match="did not write"):
+        write_outputs(document, wanted, "scan", in_way)
+    assert not list(tmp_path.iterdir())
+    single = Document(pages=document.pages[:1])
+    written = write_outputs(single, wanted, "scan", in_way)
+    assert [Path(path).name for path in written] == ["scan.md", "scan.page.xml"]
 
 
 def test_two_inputs_of_one_run_never_share_a_place(tmp_path: Path) -> None:

@@ -150,10 +150,11 @@ def _read_many(
         if journal and (written := journal.done(name)) is not None:
             yield Result(name, written=written, skipped=True)
         elif journal and (error := journal.taken(name, batch.stems[name])):
-            yield Result(name, error=error)
+            yield Result(name, error=error.at(file=_called(name)))
         else:
             todo.append(name)
             if journal:
+                batch.others[name] = journal.parts_of_others(name, batch.stems[name])
                 journal.begin(name, batch.stems[name])
     for result in batch.run(todo, workers or os.cpu_count() or 1):
         if journal and result.document and result.complete:
@@ -173,6 +174,7 @@ class _Batch:
     ) -> None:
         self.options, self.output = options, output
         self.stems: dict[str, str] = {}
+        self.others: dict[str, dict[str, str | None]] = {}
         self.on_pages, self.on_page = on_pages, on_page
         self.alone = False
         self.pages: dict[str, list[Page]] = {}
@@ -207,7 +209,7 @@ class _Batch:
         try:
             Path(scratch, STDIN_NAME).write_bytes(standard_input(self.options.limits))
         except VlkitError as error:
-            return error.at(file="standard input")
+            return error.at(file=_called(STDIN))
         return None
 
     def _advance(
@@ -217,7 +219,8 @@ class _Batch:
         if isinstance(value, BaseException):
             error = _typed(value)
             if step != "write":  # not the file that an address was fetched into
-                error.file = "standard input" if name == STDIN else name
+                error.file = None
+            error.at(file=_called(name))
             if step != "read":
                 return Result(name, error=error)
             _, numbers, threads = arguments
@@ -242,7 +245,8 @@ class _Batch:
                 self.on_page(name)
         if not self.awaited[name]:
             pages = sorted(self.pages.pop(name), key=lambda page: page.number)
-            job = (name, arguments[0], pages, self.output, self.stems[name])
+            others = self.others.get(name, {})
+            job = (name, arguments[0], pages, self.output, self.stems[name], others)
             pool.submit(Task(("write", name), _write, job))
         return None
 
@@ -305,17 +309,27 @@ def _read_pages(place: str, numbers: list[int], threads: int) -> list[Page]:
 
 
 def _write(
-    name: str, place: str, pages: list[Page], output: Output | None, stem: str
+    name: str,
+    place: str,
+    pages: list[Page],
+    output: Output | None,
+    stem: str,
+    others: dict[str, str | None],
 ) -> tuple[Document, list[str]]:
     assert _reader
     called = STDIN_NAME if name == STDIN else name_of(name)[0]
     document = finish(Document(name=called, pages=pages))
     document.with_source(place, _reader.options.password)
     readable = Result(name, document).readable
-    written = write_outputs(document, output, stem) if output and readable else []
+    written = write_outputs(document, output, stem, others) if output and readable else []
     # What was piped in is gone when the run ends.
     again = None if name == STDIN else name
     return document.with_source(again, _reader.options.password), written
+
+
+def _called(name: str) -> str:
+    """What errors call an input."""
+    return "standard input" if name == STDIN else name
 
 
 def _typed(error: BaseException) -> VlkitError:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from vlkit import __version__
 from vlkit.document import Document
 from vlkit.errors import OutputError
+from vlkit.files import write_together
+from vlkit.formats import to_files
 from vlkit.paths import STDIN, STDIN_NAME
 from vlkit.reading.options import ReadOptions
 
@@ -86,11 +88,17 @@ def absolute(name: str) -> str:
     return os.path.abspath(name)  # noqa: PTH100 Path.resolve would follow links
 
 
-def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
-    """Write every format, each whole or not at all; gives the paths written.
+def write_outputs(
+    document: Document, output: Output, stem: str, others: Mapping[str, str | None]
+) -> list[str]:
+    """Write every format, or nothing; gives the paths written.
+
+    Args:
+        others: Files that are not to be replaced, and whose results they are (see
+            ``Journal.parts_of_others``).
 
     Raises:
-        OutputError: The folder can't be made or a file can't be written.
+        OutputError: One of those would be, the folder can't be made or a file can't be written.
     """
     base = output.folder / stem
     try:
@@ -101,7 +109,14 @@ def write_outputs(document: Document, output: Output, stem: str) -> list[str]:
             remedy="Choose another with --output",
             file=base.parent,
         ) from error
-    return [str(path) for place in result_paths(output, stem) for path in document.save(place)]
+    contents: dict[Path, bytes] = {}
+    for form, path in zip(output.all_formats, result_paths(output, stem), strict=True):
+        contents |= to_files(document.export(form), path, _suffix(form))
+    for path in contents:
+        if str(path) in others:
+            raise would_replace(path, others[str(path)])
+    write_together(contents)
+    return [str(path) for path in contents]
 
 
 def result_paths(output: Output, stem: str) -> list[Path]:
@@ -114,12 +129,10 @@ def _suffix(form: str) -> str:
     return SUFFIXES.get(form, f".{form}")
 
 
-def _would_replace(name: str, path: Path, owner: str | None) -> OutputError:
+def would_replace(path: Path, owner: str | None) -> OutputError:
     what = f"the result of {owner}" if owner else "a file that vlkit did not write"
     return OutputError(
-        f"its result {path} would replace {what}",
-        remedy="Choose another folder with --output",
-        file=name,
+        f"its result {path} would replace {what}", remedy="Choose another folder with --output"
     )
 
 
@@ -178,20 +191,29 @@ class Journal:
         return [str(path) for path in written] if all(path.exists() for path in written) else None
 
     def taken(self, name: str, stem: str) -> OutputError | None:
-        """An error where a result could replace a file that is not an earlier one of its own."""
-        mine = absolute(name)
-        entry = self._lines.get(mine)
-        cut_short = entry is not None and entry.state == _BEGUN
+        """An error where a result would replace a file that is not an earlier one of its own."""
         for path in result_paths(self._output, stem):
             owner = self._owners.get(self._relative(path))
-            if owner != mine and (owner or os.path.lexists(path)):
-                return _would_replace(name, path, owner)
-            for part in self._parts_of(path):
-                owner = self._owners.get(self._relative(part))
-                # A run that was killed may have written parts that it did not note.
-                if owner != mine and (owner or not cut_short):
-                    return _would_replace(name, part, owner)
+            if owner != absolute(name) and (owner or os.path.lexists(path)):
+                return would_replace(path, owner)
         return None
+
+    def parts_of_others(self, name: str, stem: str) -> dict[str, str | None]:
+        """Files that stand where its pages or tables could, and whose results they are.
+
+        How many it has, and so whether they are in its way, is known when it is read.
+        """
+        mine = absolute(name)
+        entry = self._lines.get(mine)
+        # A run that was killed may have written parts that it did not note.
+        cut_short = entry is not None and entry.state == _BEGUN
+        parts = [part for path in result_paths(self._output, stem) for part in self._parts_of(path)]
+        owners = {str(part): self._owners.get(self._relative(part)) for part in parts}
+        return {
+            part: owner
+            for part, owner in owners.items()
+            if owner != mine and (owner or not cut_short)
+        }
 
     def _parts_of(self, path: Path) -> list[Path]:
         """The files that stand where the pages or tables of a document would."""
