@@ -24,7 +24,7 @@ from vlkit.evaluation.reading_order import (
     successors,
 )
 from vlkit.layout.finish import finish
-from vlkit.layout.order import reading_order
+from vlkit.layout.order import facing_pages, reading_order
 from vlkit.layout.stages import analyse
 
 BOXES = st.lists(
@@ -78,6 +78,19 @@ def test_a_short_heading_over_all_columns_parts_them() -> None:
     # The other column goes on beside it: then it belongs to its own column alone.
     boxes[2:4] = column(220, [0, 90])
     assert reading_order(boxes, line_height=10) == [0, 1, 4, 5, 6, 2, 3, 7, 8]
+
+
+def test_a_last_column_of_two_lines_is_read_last() -> None:
+    boxes = [*column(0, [0, 50, 100, 150]), (220.0, 0.0, 420.0, 22.0)]
+    assert reading_order([(0, -40, 90, -25), *boxes], line_height=10) == list(range(6))
+
+
+def test_facing_pages_are_told_from_a_wide_page() -> None:
+    left, right = column(40, [20, 120, 220]), column(360, [30, 130, 230])
+    assert facing_pages([*left, *right], (600, 300), 10.0) == [[0, 1, 2], [3, 4, 5]]
+    across: Box = (40, 270, 560, 290)
+    assert len(facing_pages([*left, *right, across], (600, 300), 10.0)) == 1
+    assert len(facing_pages([*left, *right], (600, 600), 10.0)) == 1
 
 
 def test_a_note_in_the_left_margin_is_read_after_the_text() -> None:

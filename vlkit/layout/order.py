@@ -19,12 +19,23 @@ SQUEEZE = (0.12, 0.3, 0.5)
 found: recognised boxes overlap, and so do neighbouring lines."""
 TALL = 3.2
 """A box higher than this many line heights is a paragraph, or a figure."""
+LEAST = 1.8
+"""A box higher than this many line heights has more than one line."""
+FLOWING = 3
+"""A column of so many paragraphs may go on in a last column of two lines; no less stands on either
+of two facing pages."""
 WIDE = 9.0
 """A paragraph is at least this many line heights wide."""
 ROW = 0.8
 """Middles of first lines nearer than this many line heights are in one row."""
 MATCHED = 0.5
 """Columns are read row by row if this part of the shorter ones' boxes is in another's row."""
+WIDE_SHEET = 1.2
+"""A double page is wider than this many times its height."""
+FOLD = 4.0
+"""Least gutter between facing pages, in line heights."""
+TALL_SIDE = 0.5
+"""Either page is filled over at least this part of its height."""
 LEVEL = 0.8
 """Columns whose upper edges differ by less than this many line heights begin together."""
 CLEAR = 1.0
@@ -65,6 +76,32 @@ def reading_order(
     vertical = [i for i, box in enumerate(boxes) if _is_vertical(box, unit)]
     cutter = _Cutter(boxes, firsts, unit)
     return cutter.arrange(upright) + cutter.arrange(vertical)
+
+
+def facing_pages(boxes: Sequence[Box], size: tuple[float, float], unit: float) -> list[list[int]]:
+    """Indices of what stands on the left and on the right page of a double page, else all as one.
+
+    A wide sheet is a double page if a gutter of ``FOLD`` line heights runs through its middle from
+    top to bottom, with much to read on both sides.
+
+    Args:
+        size: Width and height of the sheet.
+    """
+    everything = list(range(len(boxes)))
+    width, height = size
+    sides = [
+        [i for i in everything if (boxes[i][0] + boxes[i][2] > width) == right]
+        for right in (False, True)
+    ]
+    if width < WIDE_SHEET * height or not all(len(side) >= FLOWING for side in sides):
+        return [everything]
+    left, right = ([boxes[i] for i in side] for side in sides)
+    fold = min(width / 2 - max(b[2] for b in left), min(b[0] for b in right) - width / 2)
+    tall = all(
+        max(b[3] for b in side) - min(b[1] for b in side) > TALL_SIDE * height
+        for side in (left, right)
+    )
+    return sides if tall and 2 * fold >= FOLD * unit else [everything]
 
 
 def _is_vertical(box: Box, unit: float) -> bool:
@@ -163,8 +200,18 @@ class _Cutter:
         return level and short and heading in columns[0] and self._texts(columns) > 1
 
     def _texts(self, columns: list[list[int]]) -> int:
-        """How many columns hold running text."""
-        return sum(1 for column in columns if any(map(self._is_text, column)))
+        """How many columns hold running text; in the last one two lines are enough."""
+        found = [[i for i in column if self._is_text(i)] for column in columns]
+        count = sum(map(bool, found))
+        before = max(found[:-1], key=len, default=[])
+        # It is short because the text ends there: it has the width of the columns before it.
+        if count and not found[-1] and len(before) >= FLOWING:
+            width = SHORT * self._length(before, _X)
+            count += any(
+                self._length([i], _X) >= width and self._length([i], _Y) >= LEAST * self.unit
+                for i in columns[-1]
+            )
+        return count
 
     def _arrange_columns(self, columns: list[list[int]]) -> list[int]:
         """Side by side without an empty row: columns, or a form's rows that a tall box joins."""

@@ -13,7 +13,7 @@ from vlkit.layout.headings import body_size
 from vlkit.layout.lines import tidy_lines
 from vlkit.layout.lists import mark_lists
 from vlkit.layout.measure import usual_height
-from vlkit.layout.order import reading_order
+from vlkit.layout.order import facing_pages, reading_order
 from vlkit.layout.tables import find_tables
 
 
@@ -75,9 +75,17 @@ def order_items(page: Page) -> list[Item]:
     groups = _groups(page, unit)
     boxes = [box_union(item.box for item in group) for group in groups]
     firsts = [_first_line(group[0]) for group in groups]
-    order = reading_order(
-        boxes, line_height=unit, first_lines=firsts, direction="rtl" if rtl else "ltr"
-    )
+    sides = facing_pages(boxes, (page.width, page.height), unit)
+    order = [
+        side[index]
+        for side in (reversed(sides) if rtl else sides)
+        for index in reading_order(
+            [boxes[i] for i in side],
+            line_height=unit,
+            first_lines=[firsts[i] for i in side],
+            direction="rtl" if rtl else "ltr",
+        )
+    ]
     return in_reading_order([item for index in order for item in groups[index]])
 
 
