@@ -16,7 +16,6 @@ from rapidfuzz.distance import Levenshtein
 from vlkit.errors import MissingDependency
 from vlkit.images import PageImage
 from vlkit.reading.engines import tesseract_api
-from vlkit.reading.engines.hangul import runs_into_hangul, with_thousands
 from vlkit.reading.engines.tesseract import COMPOUND, Tesseract, merge, tighten
 from vlkit.reading.engines.tesseract_api import (
     Api,
@@ -199,39 +198,6 @@ def test_boxes_shrink_to_the_ink_of_their_line() -> None:
 )
 def test_compounds_part_and_dates_do_not(text: str, parts: list[str]) -> None:
     assert COMPOUND.split(text) == parts
-
-
-@pytest.mark.parametrize(
-    ("korean", "other", "read"),
-    [
-        ("11250원", "1,2508", "1,250원"),
-        ("\\3.480.250", "3,480,250", "\\3,480,250"),
-        ("1,250원", "1.2508", "1,250원"),
-        ("2026년", "1,250", "2026년"),
-        ("원금", "1,250", "원금"),
-    ],
-)
-def test_figures_get_their_commas_from_the_other_reading(
-    korean: str, other: str, read: str
-) -> None:
-    assert with_thousands(korean, other) == read
-
-
-@pytest.mark.parametrize(
-    ("korean", "other", "runs"),
-    [
-        ("47,900원", "47,9008", True),
-        ("85와", "KBS2}", True),
-        ("828는", "B2B", True),
-        ("60바", "Haruto", False),
-        ("1아", "a.b@c.org", False),
-        ("하루", "Haruto", False),
-    ],
-)
-def test_letters_that_stand_for_syllables_are_told_from_words(
-    korean: str, other: str, runs: bool
-) -> None:
-    assert runs_into_hangul(korean, other) == runs
 
 
 @needs_korean

@@ -1,44 +1,43 @@
 """Lines of Hangul, alone or mixed with Latin letters and figures, read by Tesseract.
 
 Given both languages at once Tesseract picks one for each word, and often the wrong one; and it
-puts spaces between syllables. So every line is read in each language alone; words are parted
-where the white between them is wide; and each word is taken from the language that is surer of it.
+puts spaces between syllables. So every line is read in each language alone. The Korean model
+reads syllables well, and Latin letters as signs and figures: it tells where the Hangul is, and
+what stands between is read once more by the other languages' model, alone
+(:mod:`vlkit.reading.engines.between`). Where the characters are, and so the spaces, is found by
+laying the text over the line's ink (:mod:`vlkit.reading.engines.fitting`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from rapidfuzz.distance import Levenshtein
 
-from vlkit.reading.engines.tesseract_api import Api, RawWord, read_lines
+from vlkit.reading.engines.between import Piece, join_runs, marked, parts_of, reread
+from vlkit.reading.engines.fitting import Token, expected, fit, has_hangul, measured, white_before
+from vlkit.reading.engines.tesseract_api import SINGLE_LINE, Api, RawWord, read_lines
 from vlkit.reading.lines import Gray, Segmentation, TextLine, cut
 
 KOREAN = frozenset({"kor", "kor_vert"})
-SINGLE_WORD = 8
-SPACE = (0.16, 0.4)
-"""White that is a space is found between these, in heights of the line."""
-WIDE = 0.1
-"""White wider by this parts words whatever was read across it."""
-HALF_SURE = 0.5
-"""Confidence from which a word of the other languages keeps together what it covers."""
-HANDICAP = 0.1
-"""By how much surer the other languages must be of a word that the Korean model reads as syllables
-alone; of one that it reads as a mixture they may be half as much less sure."""
-SURE = 0.9
-"""Confidence from which a word of figures and syllables needs no second look."""
-DOUBTFUL = 0.6
-"""Confidence of such a word up to which its figures may be wrong, too, not only its letters."""
-FIGURE = re.compile(r"[0-9][0-9.,]*[0-9]")
-THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-PLAIN = re.compile(
-    r"^[^\w]?(?:[A-Za-z'’-]+|[0-9.,:/%~-]+|[\w.-]+@[\w.-]+|www[\w./-]+)[^\w]*$", re.A
-)
-MIXED = re.compile(r"^([^가-힣]*[0-9A-Za-z][^가-힣]*)([가-힣].*)$")
+RAW_LINE = 13
+"""Tesseract's mode for a picture in which it must not look for a line."""
+USUAL_SPACE = 0.14
+"""White that is a space, beyond the white that characters bring with them, in pitches."""
+SPACE = (0.11, 0.25)
+"""What it may be on a page."""
+SAME_SIZE = (0.7, 1.4)
+"""Lines as high as this, in the page's usual height, are set in the same size."""
+OTHER_PITCH = 0.02
+"""By how much a line's own pitch must differ for a second fit."""
+BAD_FIT = (1.5, 0.3)
+"""A line that costs so many times as much per character as others, and this, is read in other
+ways, too."""
+OTHER_WAYS = ((1.0, RAW_LINE), (1.5, SINGLE_LINE))
+"""Enlargement and mode of each."""
+GUESS = 1.0
+"""Cost of a character that the Korean model is unsure of and that is no Hangul."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +55,88 @@ class _Read:
         return sure > sum(word.confidence for word in self.other) / 4
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """A line's reading laid over its ink, and how badly it fits."""
+
+    pieces: list[Piece]
+    pitch: float
+    cost: float
+
+
 def read_hangul(
     api: Api, gray: Gray, found: Segmentation, languages: Sequence[str], scale: float
 ) -> list[RawWord]:
     """Words of all lines, in pixels of the page; ``languages`` holds a Korean one."""
-    cuts = [cut(gray, line.box, found.text_height, scale) for line in found.lines]
+    found = replace(found, lines=join_lines(found.lines))
     korean = [language for language in languages if language in KOREAN]
     other = [language for language in languages if language not in KOREAN]
+    reads = _read_twice(api, gray, found, korean, other, scale)
+    hangul = {number: read for number, read in enumerate(reads) if read.hangul or not other}
+    pitches = _pitches(hangul)
+    laid = {number: _lay(found, read, pitches[number]) for number, read in hangul.items()}
+    _read_otherwise(api, gray, found, hangul, laid, pitches, korean, scale)
+    space = space_of([piece.white for line in laid.values() for piece in line.pieces[1:]])
+    runs = {number: join_runs(line.pieces, space) for number, line in laid.items()}
+    boxes = {number: read.line.box for number, read in hangul.items()}
+    if other:
+        words = {number: read.other for number, read in hangul.items()}
+        pitch = {number: line.pitch for number, line in laid.items()}
+        runs = reread(api, gray, found, boxes, runs, pitch, words, other, scale)
+    words_of_lines = []
+    for number, read in enumerate(reads):
+        if number in hangul:
+            pieces = marked(found, read.line, runs[number], laid[number].pitch)
+            words_of_lines.append(_words(read.line, pieces, space, number))
+        else:
+            words_of_lines.append(read.other)
+    return [word for words_of_line in words_of_lines for word in words_of_line]
+
+
+def join_lines(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Join runs that stand on one line, less than its height apart.
+
+    The parts of syllables are low, so that a page's letters seem lower than they are: commas seem
+    letters of another line, and white beside brackets seems wide.
+    """
+    joined: list[TextLine] = []
+    for line in sorted(lines, key=lambda line: line.box[0]):
+        x0, y0, x1, y1 = line.box
+        best = None
+        for index, (_, top, right, bottom) in enumerate(before.box for before in joined):
+            reach = max(bottom - top, y1 - y0)
+            shared = min(bottom, y1) - max(top, y0)
+            beside = shared > 0.6 * min(bottom - top, y1 - y0) and abs(x0 - right) < reach
+            if beside and (best is None or right > joined[best].box[2]):
+                best = index
+        if best is None:
+            joined.append(line)
+        else:
+            left, top, right, bottom = joined[best].box
+            box = (left, min(top, y0), max(right, x1), max(bottom, y1))
+            joined[best] = TextLine(box, (*joined[best].components, *line.components))
+    joined.sort(key=lambda line: (line.box[1] + line.box[3], line.box[0]))
+    return joined
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading
+
+
+def _read_twice(
+    api: Api,
+    gray: Gray,
+    found: Segmentation,
+    korean: Sequence[str],
+    other: Sequence[str],
+    scale: float,
+) -> list[_Read]:
+    cuts = [cut(gray, line.box, found.text_height, scale) for line in found.lines]
     pictures = [picture for picture, _ in cuts]
     none: list[list[RawWord]] = [[] for _ in cuts]
-    in_korean = read_lines(api, pictures, korean)
+    in_korean = _read_lines(api, pictures, korean)
     in_other = read_lines(api, pictures, other) if other else none
-    reads = [
+    return [
         _Read(
             line,
             [word.placed(scale, origin, number) for word in first],
@@ -77,160 +146,140 @@ def read_hangul(
             zip(found.lines, cuts, in_korean, in_other, strict=True)
         )
     ]
-    space = _space(found, [read.line for read in reads if read.hangul])
-    words: list[RawWord] = []
-    for number, read in enumerate(reads):
-        if read.hangul or not other:
-            words += _best(read, _spans(found, read, space), number)
-        else:
-            words += read.other
-    return _reread(api, gray, found, words, other, scale)
 
 
-def has_hangul(text: str) -> bool:
-    return any("가" <= character <= "힣" for character in text)
+def _read_lines(
+    api: Api, pictures: Sequence[Gray], languages: Sequence[str]
+) -> list[list[RawWord]]:
+    """Words of each picture of a line, also where Tesseract doesn't find the line in it."""
+    read = read_lines(api, pictures, languages)
+    empty = [number for number, words in enumerate(read) if not words]
+    again = api.read([pictures[number] for number in empty], languages, RAW_LINE)
+    for number, words in zip(empty, again, strict=True):
+        read[number] = words
+    return read
 
 
-# ---------------------------------------------------------------------------------------------
-# Spaces
-
-
-def _columns(found: Segmentation, line: TextLine) -> NDArray[np.intp]:
-    """x of the line's columns with ink, on the page."""
-    x0, y0, x1, y1 = line.box
-    return np.flatnonzero((found.labels[y0:y1, x0:x1] > 0).any(axis=0)) + x0
-
-
-def _space(found: Segmentation, lines: Sequence[TextLine]) -> float:
-    """The white, in heights of a line, that parts words best from syllables (Otsu's way)."""
-    low, high = SPACE
-    gaps = [np.zeros(0)]
-    for line in lines:
-        white = np.diff(_columns(found, line)) - 1
-        share = white / (line.box[3] - line.box[1])
-        # Narrower is white within a syllable.
-        gaps.append(share[share > low / 2])
-    white = np.minimum(np.concatenate(gaps), 2 * high)
-    best, space = 0.0, (low + high) / 2
-    for level in np.arange(low, high, 0.01):
-        under, over = white[white < level], white[white >= level]
-        if len(under) and len(over):
-            between = len(under) * len(over) * (over.mean() - under.mean()) ** 2
-            if between > best:
-                best, space = between, float(level)
-    return space
-
-
-def _spans(found: Segmentation, read: _Read, space: float) -> list[tuple[int, int]]:
-    """(x0, x1) of the line's words: where there is white and neither reading has a word across
-    it. Both part too much rather than too little, so they are believed but for very wide white.
-    """
-    columns = _columns(found, read.line)
-    height = read.line.box[3] - read.line.box[1]
-    share = (np.diff(columns) - 1) / height
-    breaks = np.flatnonzero(share >= space)
-    middle = (columns[breaks] + columns[breaks + 1]) / 2
-    across = np.zeros(len(breaks), bool)
-    for word in [*read.korean, *(word for word in read.other if word.confidence >= HALF_SURE)]:
-        # Its box may reach a little into the white beside it.
-        x0, _, x1, _ = word.box
-        across |= (middle > x0 + height / 3) & (middle < x1 - height / 3)
-    breaks = breaks[~across | (share[breaks] >= space + WIDE)]
-    starts = columns[np.concatenate([[0], breaks + 1])]
-    ends = columns[np.concatenate([breaks, [len(columns) - 1]])] + 1
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
-
-
-# ---------------------------------------------------------------------------------------------
-# Choice of language
-
-
-def _best(read: _Read, spans: Sequence[tuple[int, int]], number: int) -> list[RawWord]:
-    """A word for each span, from the language that is surer of it."""
-    chosen = []
-    pairs = zip(_fill(read.korean, spans), _fill(read.other, spans), strict=True)
-    for (x0, x1), (korean, other) in zip(spans, pairs, strict=True):
-        korean = (with_thousands(korean[0], other[0]), korean[1])
-        pure = all(has_hangul(character) for character in korean[0].rstrip(".,"))
-        need = korean[1] + (HANDICAP if pure else -HANDICAP / 2)
-        better = other[0] and (not korean[0] or other[1] > need)
-        text, sure = other if better and not runs_into_hangul(korean[0], other[0]) else korean
-        box = (float(x0), float(read.line.box[1]), float(x1), float(read.line.box[3]))
-        if text:
-            chosen.append(RawWord(text, box, sure, number))
-    return chosen
-
-
-def runs_into_hangul(korean: str, other: str) -> bool:
-    """Whether the other languages' reading of a mixed word mistakes its syllables for letters:
-    it goes on where the Korean one has syllables, or is neither a word, a figure nor an address.
-    """
-    parts = MIXED.match(korean)
-    return parts is not None and (other.startswith(parts[1]) or not PLAIN.match(other))
-
-
-def with_thousands(korean: str, other: str) -> str:
-    """The Korean reading with its figure as the other languages' has it, if that has commas.
-
-    The Korean model reads ``1,250`` as ``11250`` or ``1.250``. The other one's figure may run on
-    in what is Hangul, but after three digits a group is full.
-    """
-    figure, grouped = FIGURE.search(korean), THOUSANDS.search(other)
-    if figure is None or grouped is None:
-        return korean
-    here, there = (re.sub(r"[.,]", "", found[0]) for found in (figure, grouped))
-    if Levenshtein.distance(here, there) > 1:
-        return korean
-    return korean[: figure.start()] + grouped[0] + korean[figure.end() :]
-
-
-def _fill(words: Sequence[RawWord], spans: Sequence[tuple[int, int]]) -> list[tuple[str, float]]:
-    """Text and mean confidence, by characters, of what was read in each span."""
-    parts: list[list[RawWord]] = [[] for _ in spans]
-    starts, ends = np.array(spans).T
-    for word in words:
-        middle = (word.box[0] + word.box[2]) / 2
-        parts[int(np.maximum(starts - middle, middle - ends).argmin())].append(word)
-    texts = ["".join(word.text for word in part) for part in parts]
-    return [
-        (text, sum(word.confidence * len(word.text) for word in part) / max(len(text), 1))
-        for text, part in zip(texts, parts, strict=True)
-    ]
-
-
-def _reread(
+def _read_otherwise(
     api: Api,
     gray: Gray,
     found: Segmentation,
-    words: list[RawWord],
-    other: Sequence[str],
+    hangul: dict[int, _Read],
+    laid: dict[int, _Laid],
+    pitches: dict[int, list[float]],
+    korean: Sequence[str],
     scale: float,
-) -> list[RawWord]:
-    """Words that begin in figures or Latin letters and end in Hangul: the beginning is read once
-    more, alone and by the other languages' model.
+) -> None:
+    """Replace readings that don't fit their line by ones that fit better: Tesseract drops words
+    now and then.
     """
-    unsure = []
-    for index, word in enumerate(words):
-        parts = MIXED.match(word.text)
-        if other and parts and (word.confidence < SURE or not parts[1].isdigit()):
-            unsure.append((index, parts[2], _before_hangul(found, word, parts[2])))
-    pictures = [cut(gray, box, found.text_height, scale)[0] for _, _, box in unsure]
-    for (index, rest, _), read in zip(unsure, api.read(pictures, other, SINGLE_WORD), strict=True):
-        head = "".join(part.text for part in read).rstrip(".,:")
-        sure = min((part.confidence for part in read), default=0.0)
-        before = words[index].confidence
-        lettered = any(character.isalpha() for character in head)
-        if head and sure > before - HANDICAP and (lettered or before < DOUBTFUL):
-            words[index] = replace(words[index], text=head + rest, confidence=sure)
+    costs = {number: line.cost / max(len(line.pieces), 1) for number, line in laid.items()}
+    usual = float(np.median(list(costs.values()))) if costs else 0.0
+    bad = [number for number, cost in costs.items() if cost > BAD_FIT[0] * usual + BAD_FIT[1]]
+    for enlarged, mode in OTHER_WAYS:
+        size = scale * enlarged
+        cuts = [cut(gray, hangul[number].line.box, found.text_height, size) for number in bad]
+        again = api.read([picture for picture, _ in cuts], korean, mode)
+        for number, (_, origin), words in zip(bad, cuts, again, strict=True):
+            placed = [word.placed(size, origin, number) for word in words]
+            line = _lay(found, replace(hangul[number], korean=placed), pitches[number])
+            if line.pieces and line.cost < laid[number].cost:
+                laid[number] = line
+
+
+# ---------------------------------------------------------------------------------------------
+# Where the characters are
+
+
+def _pitches(reads: dict[int, _Read]) -> dict[int, list[float]]:
+    """Pixels from one syllable to the next that each line may have: as the page's lines of about
+    its height have, and by its own height.
+    """
+    if not reads:
+        return {}
+    heights = {number: read.line.box[3] - read.line.box[1] for number, read in reads.items()}
+    shape = _shape(list(reads.values()))
+    usual = float(np.median(list(heights.values())))
+    low, high = SAME_SIZE
+    return {
+        number: [shape * height, *([shape * usual] if low < height / usual < high else [])]
+        for number, height in heights.items()
+    }
+
+
+def _shape(reads: Sequence[_Read]) -> float:
+    """Pixels from one syllable to the next, in heights of the line."""
+    within, between = [], []
+    for read in reads:
+        height = read.line.box[3] - read.line.box[1]
+        last: tuple[float, int] | None = None
+        for word in read.korean:
+            length = len(word.text)
+            if not all(map(has_hangul, word.text)):
+                last = None
+                continue
+            if length > 1:
+                within.append((word.box[2] - word.box[0]) / (length - 0.1) / height)
+            middle = (word.box[0] + word.box[2]) / 2
+            if last:
+                between.append((middle - last[0]) / ((last[1] + length) / 2) / height)
+            last = middle, length
+    if len(within) >= 5:
+        return float(np.median(within))
+    # Less than a third of the syllables end a word.
+    return float(np.quantile(between, 0.3)) if between else 1.0
+
+
+def _lay(found: Segmentation, read: _Read, pitches: Sequence[float]) -> _Laid:
+    """The line's characters, each where its ink is, and how badly they fit."""
+    x0, y0, x1, y1 = read.line.box
+    inked = np.flatnonzero((found.labels[y0:y1, x0:x1] > 0).any(axis=0))
+    parts = parts_of(read.korean, read.other, pitches[-1])
+    if not parts:
+        return _Laid([], pitches[-1], 0.0)
+    tokens = [Token(text, sure) for text, sure in parts]
+    widths, gaps = expected(tokens)
+    fits = [(*fit(inked, tokens, pitch), pitch) for pitch in dict.fromkeys(pitches)]
+    spans, cost, pitch = min(fits, key=lambda each: each[1])
+    better = measured(tokens, spans, widths, gaps, pitch, USUAL_SPACE)
+    if abs(better / pitch - 1) > OTHER_PITCH:
+        again, less = fit(inked, tokens, better)
+        if less < cost:
+            spans, cost, pitch = again, less, better
+    pieces = []
+    for number, (token, (left, right)) in enumerate(zip(tokens, spans.tolist(), strict=True)):
+        white = white_before(tokens, spans, widths, gaps, number, pitch) if number else 0.0
+        pieces.append(Piece(token.text, token.confidence, x0 + left, x0 + right, white))
+    guessed = sum(len(token.text) for token in tokens if not token.sure and not token.syllable)
+    return _Laid(pieces, pitch, cost + GUESS * guessed)
+
+
+def space_of(whites: Sequence[float]) -> float:
+    """The white that parts words from characters: half way between what there is on either side
+    of it, in pitches.
+    """
+    white = np.array(whites)
+    space = USUAL_SPACE
+    for _ in range(5):
+        under, over = white[white < space], white[white >= space]
+        if not len(under) or not len(over):
+            break
+        space = float(np.clip((np.median(under) + np.median(over)) / 2, *SPACE))
+    return space
+
+
+def _words(line: TextLine, pieces: Sequence[Piece], space: float, number: int) -> list[RawWord]:
+    """Pieces to words: parted by spaces."""
+    groups: list[list[Piece]] = []
+    for piece in pieces:
+        if groups and piece.white < space:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    words = []
+    for group in groups:
+        text = "".join(piece.text for piece in group)
+        sure = sum(piece.confidence * len(piece.text) for piece in group) / len(text)
+        box = (group[0].x0, float(line.box[1]), group[-1].x1, float(line.box[3]))
+        words.append(RawWord(text, box, sure, number))
     return words
-
-
-def _before_hangul(found: Segmentation, word: RawWord, hangul: str) -> tuple[int, int, int, int]:
-    """Box of what stands before the word's last syllables, which are as wide as high."""
-    x0, y0, x1, y1 = (round(side) for side in word.box)
-    syllables = sum(1.0 if has_hangul(character) else 0.4 for character in hangul)
-    guess = x1 - syllables * (y1 - y0)
-    inked = (found.labels[y0:y1, x0:x1] > 0).any(axis=0)
-    white = np.flatnonzero(~inked) + x0
-    border = int(white[np.abs(white - guess).argmin()]) if len(white) else round(guess)
-    return x0, y0, max(border, x0 + 1), y1
