@@ -12,7 +12,7 @@ BIN := .venv/bin
 UV = $$(command -v uv || echo $(CURDIR)/$(BIN)/uv)
 
 run: .venv/.core
-	@$(BIN)/vlkit read $(if $(FILE),"$(FILE)") --to md,json --overlay --output vlkit-out
+	@$(BIN)/vlkit read $(if $(FILE),"$(FILE)") --to md,json --overlay --output vlkit-out || [ $$? = 3 ]
 	@name="$(if $(FILE),$(FILE),sample.pdf)"; name="$${name##*/}"; cat "vlkit-out/$${name%.*}.md"
 
 test: .venv/.all
