@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vlkit.models.detailclip import DetailClip, Head, Side
+from vlkit.models.detailclip import DetailClip, Side
+from vlkit.nn.heads import PrototypeHead
 
 
 class PlainStep:
@@ -76,7 +77,9 @@ class PlainStep:
         decoded = self._decode(encoded, mask)
         predicted = model.pixels(decoded[:, 1:])
         return {
-            "image": functional.normalize(model.student.image_projection(encoded[:, 0]), dim=-1),
+            "image": functional.normalize(
+                model.student.image_projection.project(encoded[:, 0]), dim=-1
+            ),
             "pixels": self._pixels(predicted, pixels, mask),
             "student": torch.cat([encoded[:, :1], decoded[:, 1:]], dim=1),
             "teacher": teacher,
@@ -132,7 +135,7 @@ def with_maps(tower: torch.nn.Module, pixels: Tensor) -> tuple[Tensor, list[Tens
     return tower.norm(x), maps
 
 
-def all_scores(head: Head, tokens: Tensor) -> Tensor:
+def all_scores(head: PrototypeHead, tokens: Tensor) -> Tensor:
     """[B, 1 + N, D] → [B, 1 + N, P]."""
     hidden = functional.normalize(head.mlp(tokens), dim=-1)
     return hidden @ (head.prototypes / head.prototypes.norm(dim=1, keepdim=True)).T

@@ -15,6 +15,7 @@ from torch.multiprocessing.spawn import spawn  # noqa: E402
 from benchmarks.plain_detailclip import PlainStep, average  # noqa: E402
 from vlkit.checkpoint import load_folder  # noqa: E402
 from vlkit.errors import CheckpointError, ModelError  # noqa: E402
+from vlkit.models import load  # noqa: E402
 from vlkit.models.convert.detailclip import PUBLISHED, read_config  # noqa: E402
 from vlkit.models.detailclip import (  # noqa: E402
     DetailClip,
@@ -22,11 +23,10 @@ from vlkit.models.detailclip import (  # noqa: E402
     Distillation,
     Reconstruction,
     Removal,
-    ended,
 )
 from vlkit.nn.images import ImageTower  # noqa: E402
 from vlkit.nn.masking import select  # noqa: E402
-from vlkit.nn.texts import TextTower  # noqa: E402
+from vlkit.nn.texts import TextTower, ended  # noqa: E402
 from vlkit.training.gradcache import cached_backward, split  # noqa: E402
 
 TINY = DetailClipConfig(
@@ -301,10 +301,26 @@ def test_select_keeps_the_cells_looked_at_most():
 def test_captions_that_were_cut_keep_their_meaning():
     model = model_of()
     long = torch.tensor([[48, 3, 4, 5, 6, 7, 8, 9], [48, 9, 8, 7, 6, 5, 4, 3]])
-    first, second = model.embed_texts(long)
+    first, second = model.encode_text(long).pooled
     assert (first - second).abs().max() > 1e-3
     whole = batch_of()["ids"]
     assert torch.equal(ended(whole, 49, 0), whole)
+
+
+def test_what_is_kept_is_a_clip(tmp_path):
+    model, batch = model_of(), batch_of()
+    pixels = batch["views"][:, 0]
+    for teacher in (False, True):
+        model.to_clip(teacher=teacher).save_pretrained(tmp_path / "clip")
+        clip = load(tmp_path / "clip")
+        for kept, trained in (
+            (clip.encode_image(pixels), model.encode_image(pixels, teacher=teacher)),
+            (clip.encode_text(batch["ids"]), model.encode_text(batch["ids"], teacher=teacher)),
+        ):
+            torch.testing.assert_close(kept.pooled, trained.pooled)
+            torch.testing.assert_close(kept.tokens, trained.tokens)
+    with pytest.raises(ModelError, match="another epsilon"):
+        model_of(replace(TINY, epsilon=0.1)).to_clip()
 
 
 def test_a_saved_model_is_the_same(tmp_path):
@@ -315,8 +331,8 @@ def test_a_saved_model_is_the_same(tmp_path):
     for teacher in (False, True):
         pixels = batch["views"][:, 0]
         assert torch.equal(
-            model.embed_images(pixels, teacher=teacher),
-            loaded.embed_images(pixels, teacher=teacher),
+            model.encode_image(pixels, teacher=teacher).pooled,
+            loaded.encode_image(pixels, teacher=teacher).pooled,
         )
 
 
@@ -326,7 +342,7 @@ def original_weights(model):
     found = {"logit_scale": state["scale"], "decoder_pos_embed": state["decoder.positions"][None]}
     for side, short in (("student", ""), ("teacher", "_e")):
         for kind in ("image", "text"):
-            found[f"{kind}_projection{short}"] = state[f"{side}.{kind}_projection.weight"].T
+            found[f"{kind}_projection{short}"] = state[f"{side}.{kind}_projection.proj.weight"].T
         for layer in ("last_layer", "last_layer2"):
             found[f"ibot_head{short}.{layer}.weight_v"] = state[f"{side}.head.prototypes"] * 3
             found[f"ibot_head{short}.{layer}.weight_g"] = torch.ones(40, 1)
@@ -379,12 +395,12 @@ def test_original_names_are_read_whole():
     loaded = DetailClip.from_original(weights, SIZES)
     assert loaded.config.removal.cell == 2
     for ours, theirs in (
-        (loaded.embed_images(batch["views"][:, 0], teacher=True),) * 2,
+        (loaded.encode_image(batch["views"][:, 0], teacher=True).pooled,) * 2,
         (
-            loaded.embed_images(batch["views"][:, 0]),
-            model.embed_images(batch["views"][:, 0]),
+            loaded.encode_image(batch["views"][:, 0]).pooled,
+            model.encode_image(batch["views"][:, 0]).pooled,
         ),
-        (loaded.embed_texts(batch["ids"]), model.embed_texts(batch["ids"])),
+        (loaded.encode_text(batch["ids"]).pooled, model.encode_text(batch["ids"]).pooled),
     ):
         torch.testing.assert_close(ours, theirs)
     bottleneck = torch.randn(3, 12)

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vlkit import recipe
 from vlkit.adapters.config import AdapterConfig
@@ -27,7 +26,7 @@ from vlkit.checkpoint import Pretrained, load_tensors, load_weights
 from vlkit.errors import CheckpointError, ModelError
 from vlkit.losses.contrastive import info_nce, siglip, top_1
 from vlkit.models.convert import clip as convert
-from vlkit.nn.features import Features
+from vlkit.nn.features import Features, normalised
 from vlkit.nn.images import ImageEncoder, ImageTower
 from vlkit.nn.texts import TextEncoder, TextTower
 
@@ -92,11 +91,11 @@ class Clip(Pretrained):
             ``pooled`` [B, W], one vector a picture, and ``tokens`` [B, N, W], one a patch for late
             interaction, all of length 1.
         """
-        return _normalised(self.image_projection(self.image(pixels, keep)))
+        return normalised(self.image_projection(self.image(pixels, keep)))
 
     def encode_text(self, ids: Tensor, mask: Tensor | None = None) -> Features:
         """Texts [B, L] in the joint space: ``pooled`` [B, W], ``tokens`` [B, L, W], of length 1."""
-        return _normalised(self.text_projection(self.text(ids, mask)))
+        return normalised(self.text_projection(self.text(ids, mask)))
 
     # Objective
 
@@ -198,11 +197,6 @@ class Clip(Pretrained):
         kind = found.model_type
         load_weights(model, convert.hugging_face_weights(load_tensors(file), kind), file=file)
         return model.eval()
-
-
-def _normalised(features: Features) -> Features:
-    pooled = None if features.pooled is None else functional.normalize(features.pooled, dim=-1)
-    return replace(features, tokens=functional.normalize(features.tokens, dim=-1), pooled=pooled)
 
 
 def _pooled(features: Features) -> Tensor:

@@ -22,22 +22,29 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from vlkit.adapters.config import AdapterConfig
+from vlkit.adapters.features import Linear, Widths
 from vlkit.checkpoint import Pretrained, load_weights
 from vlkit.errors import ModelError
 from vlkit.losses.contrastive import info_nce, top_1
 from vlkit.losses.distillation import moved_centre, self_distillation
 from vlkit.losses.gather import mean_over_processes
 from vlkit.losses.reconstruction import masked_pixels, patchify
-from vlkit.nn.images import ImageEncoder, ImageTower, OpenClipViT, TimmViT
+from vlkit.nn.features import Features, normalised
+from vlkit.nn.heads import PrototypeHead
+from vlkit.nn.images import ImageEncoder, ImageTower, stem
 from vlkit.nn.masking import PatchDecoder, check_removal, rows_of, select
-from vlkit.nn.texts import TextEncoder, TextTower
+from vlkit.nn.texts import TextEncoder, TextTower, ended
+
+if TYPE_CHECKING:
+    from vlkit.models.clip import Clip
 
 MAX_SCALE = math.log(100)
 
@@ -159,34 +166,6 @@ class Views:
 # ---- modules --------------------------------------------------------------------------------
 
 
-class Head(nn.Module):
-    """The distillation head: an MLP to a unit vector, compared with unit prototypes."""
-
-    def __init__(self, width: int, config: Distillation) -> None:
-        super().__init__()
-        self.mlp = nn.Sequential(
-            nn.Linear(width, config.hidden),
-            nn.GELU(),
-            nn.Linear(config.hidden, config.hidden),
-            nn.GELU(),
-            nn.Linear(config.hidden, config.bottleneck),
-        )
-        for layer in self.mlp:
-            if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=0.02)
-                nn.init.zeros_(layer.bias)
-        self.prototypes = nn.Parameter(torch.empty(config.prototypes, config.bottleneck))
-        nn.init.kaiming_uniform_(self.prototypes, a=math.sqrt(5))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[..., D] → [..., Z], unit vectors."""
-        return functional.normalize(self.mlp(tokens), dim=-1)
-
-    def scores(self, bottleneck: Tensor) -> Tensor:
-        """[..., Z] → [..., P]; linear."""
-        return functional.linear(bottleneck, functional.normalize(self.prototypes, dim=-1))
-
-
 class Side(nn.Module):
     """Student or teacher: both towers, their projections, the distillation head."""
 
@@ -194,49 +173,39 @@ class Side(nn.Module):
         super().__init__()
         self.image = ImageEncoder.create(config.image)
         self.text = TextEncoder.create(config.text)
-        self.image_projection = nn.Linear(self.image.pooled_width, config.width, bias=False)
-        self.text_projection = nn.Linear(self.text.width, config.width, bias=False)
-        for projection in (self.image_projection, self.text_projection):
-            nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
-        self.head: Head | None = None
-        if config.distillation.class_weight > 0 or config.distillation.patch_weight > 0:
-            self.head = Head(self.image.width, config.distillation)
-        for module in self.image.modules():
-            if isinstance(module, nn.LayerNorm):
-                module.eps = config.epsilon
+        linear = AdapterConfig("linear", width=config.width, bias=False)
+        widths = Widths(self.image.width, self.image.pooled_width)
+        self.image_projection = Linear(linear, widths)
+        self.text_projection = Linear(linear, Widths(self.text.width, self.text.width))
+        self.head: PrototypeHead | None = None
+        compared = config.distillation
+        if compared.class_weight > 0 or compared.patch_weight > 0:
+            self.head = PrototypeHead(
+                self.image.width,
+                hidden=compared.hidden,
+                bottleneck=compared.bottleneck,
+                prototypes=compared.prototypes,
+            )
+        for norm in layer_norms(self.image):
+            norm.eps = config.epsilon
         if config.freeze_stem:
             stem(self.image).requires_grad_(requires_grad=False)
 
+    def read(self, ids: Tensor, mask: Tensor | None = None) -> Features:
+        """Token ids [B, L] through the text tower; cut captions get their end back."""
+        ids = ended(ids, self.text.vocab_size - 1, self.text.pad_id)
+        features: Features = self.text(ids, mask)
+        return features
+
     def texts(self, ids: Tensor) -> Tensor:
         """Token ids [B, L] → [B, E], not normalised."""
-        features = self.text(ended(ids, self.text.vocab_size - 1, self.text.pad_id))
-        projected: Tensor = self.text_projection(features.pooled)
-        return projected
+        pooled = self.read(ids).pooled
+        assert pooled is not None
+        return self.text_projection.project(pooled)
 
 
-def stem(image: ImageEncoder) -> nn.Module:
-    """The projection of pixels to patches."""
-    found: nn.Module
-    if isinstance(image, TimmViT):
-        found = image.tower.patch_embed.proj
-    elif isinstance(image, OpenClipViT):
-        found = image.tower.conv1
-    else:
-        raise ModelError(
-            f"{image.config.architecture} has no projection of patches to freeze",
-            remedy="Choose a ViT with a class token",
-        )
-    return found
-
-
-def ended(ids: Tensor, end: int, pad: int) -> Tensor:
-    """Captions that were cut get their end token back, at the last place.
-
-    A CLIP text tower pools at the highest id. Without the end token that is the start token, which
-    sees nothing before it: all long captions would mean the same.
-    """
-    cut = (ids != end).all(dim=1) & (ids[:, -1] != pad)
-    return torch.cat([ids[:, :-1], torch.where(cut, end, ids[:, -1])[:, None]], dim=1)
+def layer_norms(image: ImageEncoder) -> list[nn.LayerNorm]:
+    return [module for module in image.modules() if isinstance(module, nn.LayerNorm)]
 
 
 def over_views(rows: Tensor) -> Tensor:
@@ -314,15 +283,45 @@ class DetailClip(Pretrained):
 
     # ---- using it ----
 
-    def embed_images(self, pixels: Tensor, *, teacher: bool = False) -> Tensor:
-        """Whole pictures [B, 3, H, W] → unit vectors [B, E]."""
+    def encode_image(
+        self, pixels: Tensor, keep: Tensor | None = None, *, teacher: bool = False
+    ) -> Features:
+        """Pictures [B, 3, H, W] in the joint space, as ``Clip.encode_image`` gives them: one
+        vector a picture and one a patch, all of length 1."""
         side = self.teacher if teacher else self.student
-        return functional.normalize(side.image_projection(side.image(pixels).pooled), dim=-1)
+        return normalised(side.image_projection(side.image(pixels, keep)))
 
-    def embed_texts(self, ids: Tensor, *, teacher: bool = False) -> Tensor:
-        """Token ids [B, L] → unit vectors [B, E]."""
+    def encode_text(
+        self, ids: Tensor, mask: Tensor | None = None, *, teacher: bool = False
+    ) -> Features:
+        """Texts [B, L] in the joint space: one vector a text and one a token."""
         side = self.teacher if teacher else self.student
-        return functional.normalize(side.texts(ids), dim=-1)
+        return normalised(side.text_projection(side.read(ids, mask)))
+
+    def to_clip(self, *, teacher: bool = True) -> Clip:
+        """A CLIP of this model's towers and projections: what is kept when training is over.
+
+        Args:
+            teacher: Take the average of the weights, as the paper's own evaluation does.
+
+        Raises:
+            ModelError: if ``epsilon`` is not that of the architecture, which CLIP's is.
+        """
+        from vlkit.models.clip import Clip, ClipConfig
+
+        config = self.config
+        linear = AdapterConfig("linear", width=config.width, bias=False)
+        clip = Clip(ClipConfig(config.image, config.text, linear, linear, chunk=config.chunk))
+        if any(norm.eps != config.epsilon for norm in layer_norms(clip.image)):
+            raise ModelError(
+                f"the layer norms of {config.image.architecture} have another epsilon than "
+                f"{config.epsilon}",
+                remedy="Train with the architecture's own epsilon",
+            )
+        side = self.teacher if teacher else self.student
+        weights = {n: value for n, value in side.state_dict().items() if n.split(".")[0] != "head"}
+        load_weights(clip, weights | {"logit_scale": self.scale.detach()})
+        return clip.eval()
 
     def look(self, pixels: Tensor) -> Views:
         """Teacher and student on both views [2B, 3, H, W], all u before all v."""
@@ -331,7 +330,7 @@ class DetailClip(Pretrained):
         features = side.image(pixels, keep)
         pooled = features.pooled
         assert pooled is not None
-        image, student, predicted = side.image_projection(pooled), None, None
+        image, student, predicted = side.image_projection.project(pooled), None, None
         tokens = pooled[:, None]
         if self.decoder is not None:
             decoded = self.decoder(pooled, features.tokens, keep, removed)

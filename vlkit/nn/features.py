@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,9 @@ def grid_boxes(rows: int, columns: int) -> Tensor:
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     corners = torch.stack([x, y, x + 1, y + 1], dim=-1).reshape(-1, 4)
     return corners / torch.tensor([columns, rows, columns, rows])
+
+
+def normalised(features: Features) -> Features:
+    """Tokens and pooled vector of length 1."""
+    pooled = None if features.pooled is None else functional.normalize(features.pooled, dim=-1)
+    return replace(features, tokens=functional.normalize(features.tokens, dim=-1), pooled=pooled)

@@ -403,3 +403,21 @@ def _mean_and_std(config: ImageTower) -> tuple[Rgb, Rgb]:
 
     mean, std = image_statistics(config)
     return config.mean or mean, config.std or std
+
+
+def stem(image: ImageEncoder) -> nn.Module:
+    """A ViT's projection of pixels to patches.
+
+    Raises:
+        ModelError: if the tower is no ViT.
+    """
+    found: nn.Module
+    if isinstance(image, TimmViT):
+        found = image.tower.patch_embed.proj
+    elif isinstance(image, OpenClipViT):
+        found = image.tower.conv1
+    else:
+        raise ModelError(
+            f"{image.config.architecture} has no projection of patches", remedy="Choose a ViT"
+        )
+    return found

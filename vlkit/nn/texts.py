@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from vlkit.errors import ModelError
 from vlkit.nn.features import Features
 from vlkit.nn.pooling import Pooling, pool
 
@@ -110,10 +111,7 @@ class TextEncoder(nn.Module):
             mask: [B, L] bool, True where a token is real. By default those up to the end token,
                 where the tower pools there, else those that are not padding. Hugging Face's
                 encoders attend to real tokens only; open_clip's attend as they were trained,
-                causally or to everything.
-        """
-        raise NotImplementedError
-
+XX
 
 class OpenClipText(TextEncoder):
     """open_clip's ``TextTransformer``: CLIP's, SigLIP's, MobileCLIP's, CoCa's."""
@@ -126,6 +124,7 @@ class OpenClipText(TextEncoder):
         self.pad_id = int(self.tower.pad_id)
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Features:
+        self._check(ids)
         x, causal = self.tower._embeds(ids)
         if causal is not None:
             causal = causal[..., : x.shape[1], : x.shape[1]]
@@ -171,7 +170,23 @@ class HuggingFaceText(TextEncoder):
         self.context_length = int(self.tower.config.max_position_embeddings) - skipped
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Features:
+        self._check(ids)
         mask = ids != self.pad_id if mask is None else mask.bool()
         out = self.tower(input_ids=ids, attention_mask=mask.long())
         x: Tensor = out.last_hidden_state
         return Features(x, mask, pool(x, mask, self.config.pool))
+
+
+def ended(ids: Tensor, end: int, pad: int) -> Tensor:
+    """Captions that were cut get their end token back, at the last place.
+
+    A CLIP text tower pools at the highest id. Without the end token that is the start token, which
+    sees nothing before it: all long captions would mean the same.
+
+    Args:
+        ids: [B, L] int64.
+        end: The end token's id.
+        pad: The id that fills up short texts.
+    """
+    cut = (ids != end).all(dim=1) & (ids[:, -1] != pad)
+    return torch.cat([ids[:, :-1], torch.where(cut, end, ids[:, -1])[:, None]], dim=1)
