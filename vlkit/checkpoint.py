@@ -182,6 +182,7 @@ def save_folder(
             file.replace(folder / file.name)
         beside.rmdir()
     except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
         raise OutputError(
             f"the model can't be written: {error.strerror or error}", file=folder
         ) from error

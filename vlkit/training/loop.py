@@ -209,15 +209,15 @@ class _Run:
 
     def note_broken(self, loaded: Loaded, step: int, log: Log) -> None:
         """Name every broken sample once, and stop where they are too many."""
-        new = [broken for broken in loaded.broken if broken.key not in self.broken]
-        for broken in new:
-            self.broken[broken.key] = broken
-            log.event(step + 1, "skipped", key=broken.key, reason=broken.reason)
+        new = {item.key: item for item in loaded.broken if item.key not in self.broken}
+        self.broken |= new
+        for item in new.values():
+            log.event(step + 1, "skipped", key=item.key, reason=item.reason)
         seen = (step + 1) * self.plan.batch.size // self.accelerator.num_processes
         if new and len(self.broken) > max(1.0, self.plan.broken_limit * seen):
             raise TrainingError(
                 f"{len(self.broken)} of {seen} samples could not be read, the last of them "
-                f"{new[-1].key}: {new[-1].reason}",
+                f"{item.key}: {item.reason}",
                 remedy="Mend the data, or raise broken_limit",
                 file=self.plan.output,
             )

@@ -243,7 +243,7 @@ def _machine() -> str:
     processes = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
     if torch.cuda.is_available():
         return f"{processes} × {torch.cuda.get_device_name()}"
-    return f"{processes} × {torch.get_num_threads()} threads of a CPU ({platform.machine()})"
+    return f"{processes} × {platform.machine()} processor with {torch.get_num_threads()} threads"
 
 
 def _as_options(settings: Sequence[str]) -> list[str]:

@@ -1,0 +1,209 @@
+"""Model folders: what is saved comes back, and what does not fit is refused in one sentence."""
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from vlkit.checkpoint import (
+    Pretrained,
+    load_folder,
+    load_tensors,
+    load_weights,
+    resolve,
+    save_folder,
+    save_tensors,
+    sha256,
+)
+from vlkit.errors import CheckpointError, OutputError, RecipeError
+
+
+@dataclass(frozen=True)
+class SmallConfig:
+    width: int = 4
+
+
+class Small(Pretrained):
+    model_name: ClassVar[str] = "small"
+    Config: ClassVar[type[Any]] = SmallConfig
+
+    def __init__(self, config: SmallConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image = nn.Linear(config.width, config.width)
+        self.head = nn.Linear(config.width, 2)
+
+    @classmethod
+    def from_config(cls, config: SmallConfig) -> "Small":
+        return cls(config)
+
+
+class Other(Small):
+    model_name: ClassVar[str] = "other"
+
+
+def trunk(folder: Path, model: Small) -> Path:
+    weights = model.image.state_dict()
+    return save_folder(folder, model="tower", config={}, weights=weights)
+
+
+def test_a_model_comes_back(tmp_path: Path) -> None:
+    model = Small(SmallConfig(6))
+    tokenizer = tmp_path / "t.json"
+    tokenizer.write_text("{}")
+    folder = model.save_pretrained(tmp_path / "small", tokenizer=tokenizer)
+    assert {file.name for file in folder.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    }
+    again = Small.from_pretrained(folder)
+    assert again.config == SmallConfig(6)
+    assert not again.training
+    x = torch.randn(3, 6)
+    assert torch.equal(again.head(again.image(x)), model.head(model.image(x)))
+    described = load_folder(folder)
+    assert described.tokenizer == folder / "tokenizer.json"
+    assert described.model == "small"
+
+
+def test_shared_and_sliced_tensors_are_saved_by_themselves(tmp_path: Path) -> None:
+    whole = torch.arange(12.0).reshape(3, 4)
+    tensors = {"whole": whole, "again": whole, "row": whole[1], "turned": whole.T}
+    save_tensors(tmp_path / "a.safetensors", tensors)
+    for name, tensor in load_tensors(tmp_path / "a.safetensors").items():
+        assert torch.equal(tensor, tensors[name])
+
+
+def test_a_trunk_is_saved_once_and_put_back(tmp_path: Path) -> None:
+    model = Small(SmallConfig())
+    stem = trunk(tmp_path / "trunk", model)
+    folder = save_folder(
+        tmp_path / "small",
+        model="small",
+        config={"width": 4},
+        weights=model.state_dict(),
+        trunk=(stem, "image."),
+    )
+    assert set(load_tensors(folder / "model.safetensors")) == {"head.weight", "head.bias"}
+    again = Small.from_pretrained(folder)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight)
+    # On another shelf it is found too.
+    (tmp_path / "shelf").mkdir()
+    stem.rename(tmp_path / "shelf" / "trunk")
+    assert load_folder(folder, [tmp_path / "shelf"]).trunk
+    with pytest.raises(CheckpointError, match=r"its trunk trunk is missing: .*model\.safetensors"):
+        load_folder(folder)
+
+
+def test_another_trunk_is_refused(tmp_path: Path) -> None:
+    model = Small(SmallConfig())
+    stem = trunk(tmp_path / "trunk", model)
+    arguments = {"model": "small", "config": {"width": 4}, "trunk": (stem, "image.")}
+    folder = save_folder(tmp_path / "small", weights=model.state_dict(), **arguments)  # type: ignore[arg-type]
+    before = sha256(stem / "model.safetensors")
+    trunk(tmp_path / "trunk", Small(SmallConfig()))
+    with pytest.raises(CheckpointError, match=f"another trunk.*{before[:12]}… is needed"):
+        load_folder(folder)
+    with pytest.raises(CheckpointError, match=r"image\.(weight|bias) is not the trunk's"):
+        save_folder(tmp_path / "new", weights=model.state_dict(), **arguments)  # type: ignore[arg-type]
+    assert not (tmp_path / "new").exists()
+
+
+def test_another_architecture_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    folder = Small(SmallConfig(4)).save_pretrained(tmp_path / "small")
+    wide = Small(SmallConfig(5))
+    before = {name: weight.clone() for name, weight in wide.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"3 of another shape \(image\.weight is \(4, 4\)"):
+        load_weights(wide, load_tensors(folder / "model.safetensors"))
+    with pytest.raises(CheckpointError, match=r"2 missing \(head\.weight\)"):
+        load_weights(wide, wide.image.state_dict(prefix="image."))
+    with pytest.raises(CheckpointError, match=r"1 that it does not have \(more\)"):
+        load_weights(wide, {**wide.state_dict(), "more": torch.zeros(1)})
+    for name, weight in wide.state_dict().items():
+        assert torch.equal(weight, before[name])
+    with pytest.raises(CheckpointError, match="holds a small, not a other"):
+        Other.from_pretrained(folder)
+
+
+def test_pickles_are_refused_unopened(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    folder = Small(SmallConfig()).save_pretrained(tmp_path / "small")
+    for write in (
+        lambda file: torch.save({"bomb": Bomb()}, file),
+        lambda file: torch.save({}, file, _use_new_zipfile_serialization=False),
+        lambda file: file.write_bytes(pickle.dumps(Bomb())),
+    ):
+        write(folder / "model.safetensors")
+        with pytest.raises(CheckpointError, match=r"model\.safetensors: this is a pickled file"):
+            load_folder(folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin: this is a pickled file"):
+        load_folder(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "config.json can't be read"),
+        ("{}", "is not that of a vlkit model"),
+        ('{"model_type": "bert"}', "is not that of a vlkit model"),
+    ],
+)
+def test_a_config_that_is_none_is_refused(tmp_path: Path, config: str, message: str) -> None:
+    folder = Small(SmallConfig()).save_pretrained(tmp_path / "small")
+    (folder / "config.json").write_text(config)
+    with pytest.raises(CheckpointError, match=message):
+        load_folder(folder)
+
+
+def test_a_config_of_unknown_keys_names_them(tmp_path: Path) -> None:
+    folder = Small(SmallConfig()).save_pretrained(tmp_path / "small")
+    described = json.loads((folder / "config.json").read_text())
+    described["config"] = {"widht": 4}
+    (folder / "config.json").write_text(json.dumps(described))
+    with pytest.raises(RecipeError, match=r"config\.widht'. Did you mean 'width'"):
+        Small.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("size", [0, 7, 60, 150])
+def test_a_cut_off_file_is_refused(tmp_path: Path, size: int) -> None:
+    folder = Small(SmallConfig()).save_pretrained(tmp_path / "small")
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match="no whole safetensors file"):
+        load_folder(folder)
+    file.unlink()
+    with pytest.raises(CheckpointError, match="can't be read"):
+        load_folder(folder)
+
+
+def test_a_hub_that_can_not_be_reached_names_the_file_and_the_command(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        resolve("nobody/nothing", cache_dir=tmp_path, local_files_only=True)
+    assert "config.json of nobody/nothing" in str(caught.value)
+    assert "vlkit models fetch nobody/nothing" in str(caught.value)
+    with pytest.raises(CheckpointError, match="there is no model here"):
+        resolve(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="there is no model here"):
+        resolve(tmp_path)
+
+
+def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    model = Small(SmallConfig())
+    folder = model.save_pretrained(tmp_path / "small")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(OutputError):
+        model.save_pretrained(folder, tokenizer=tmp_path / "missing.json")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
