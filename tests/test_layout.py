@@ -25,6 +25,7 @@ from vlkit.evaluation.layout import (
 from vlkit.images import PageImage
 from vlkit.layout.blocks import build_blocks
 from vlkit.layout.captions import is_caption
+from vlkit.layout.figures import find_figures
 from vlkit.layout.finish import finish
 from vlkit.layout.headings import section_depth
 from vlkit.layout.lines import tidy_lines
@@ -435,3 +436,20 @@ def test_a_footnote_keeps_its_small_print_and_stands_above_an_imprint() -> None:
     document = read_pages([*paragraph(50, 100, 12), *note, *other])
     roles = {block.text.split()[0]: block.role for block in document.pages[0].blocks}
     assert (roles["1)"], roles["2)"]) == ("footnote", "footnote")
+
+
+def test_panels_are_one_figure_unless_each_has_its_caption() -> None:
+    left, right = (50.0, 50.0, 250.0, 150.0), (270.0, 50.0, 470.0, 150.0)
+    pixels = np.full((400, 520, 3), 255, np.uint8)
+    for x0, y0, x1, y1 in (left, right):
+        pixels[int(y0) : int(y1), int(x0) : int(x1)] = (90, 140, 60)
+    image = PageImage(1, 520, 400, lambda: pixels)
+
+    def caption(text: str, x: float) -> Line:
+        word = Word(text=text, box=(x, 160.0, x + 150, 170.0))
+        return Line(words=[word], box=word.box)
+
+    one = find_figures([caption("Figure 1. Two halves", 60)], [], image, 10.0)
+    assert [figure.box for figure in one] == [pytest.approx((50, 50, 470, 150), abs=4)]
+    captions = [caption("Figure 1. Left", 60), caption("Figure 2. Right", 280)]
+    assert len(find_figures(captions, [], image, 10.0)) == 2

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vlkit.document import Box, Figure, Line, Table, box_union
 from vlkit.images import PageImage
-from vlkit.layout.captions import CAPTION
+from vlkit.layout.captions import CAPTION, REACH
 from vlkit.layout.measure import (
     area,
     height,
@@ -37,6 +37,8 @@ DENSITY = 0.04
 """Least part of a figure's box that is ink, once rules and text are gone."""
 FILLED = 0.6
 """Ink of a region that is filled, as the bars of a chart are."""
+PANEL_GAP = 3.0
+"""Panels of a figure leave at most this many line heights between them."""
 LABEL_REACH = 0.8
 """Labels stand at most this many line heights outside what is drawn."""
 LABEL_WIDTH = 8.0
@@ -69,6 +71,7 @@ def find_figures(
         and not any(_same_place(box, table.box) for table in tables)
         and not _is_frame(box, lines)
     ]
+    boxes = _whole(boxes, lines, line_height)
     return [Figure(box=box) for box in sorted(boxes, key=lambda box: (box[1], box[0]))]
 
 
@@ -161,6 +164,39 @@ def _merged(boxes: Sequence[Box], reach: float) -> list[Box]:
             near = [b for b in done if overlap_x(b, box) > -reach and overlap_y(b, box) > -reach]
         done.append(box)
     return done
+
+
+def _whole(panels: Sequence[Box], lines: Sequence[Line], line_height: float) -> list[Box]:
+    """Panels of one figure as one: near each other, without running text or captions between."""
+    done: list[Box] = []
+    for box in panels:
+        while True:
+            partner = next((b for b in done if _is_panel(b, box, lines, line_height)), None)
+            if partner is None:
+                break
+            done = [b for b in done if b is not partner]
+            box = box_union([box, partner])
+        done.append(box)
+    return done
+
+
+def _is_panel(a: Box, b: Box, lines: Sequence[Line], line_height: float) -> bool:
+    """Whether two pictures are parts of one figure, which has one caption."""
+    across, down = overlap_x(a, b), overlap_y(a, b)
+    if max(across, down) <= 0 or min(across, down) < -PANEL_GAP * line_height:
+        return False
+    union = box_union([a, b])
+    reach = REACH * line_height
+    around = (union[0], union[1] - reach, union[2], union[3] + reach)
+    captions = [line for line in lines if CAPTION.match(line.text) and _is_inside(line, around)]
+    between = [
+        line
+        for line in lines
+        if shared_area(line.box, union) > 0
+        and not (_is_inside(line, a) or _is_inside(line, b))
+        and (width(line.box) > TEXT_WIDTH * line_height or line in captions)
+    ]
+    return len(captions) < 2 and not between
 
 
 def _same_place(a: Box, b: Box) -> bool:
