@@ -99,12 +99,18 @@ def rows(data: Path | None, quick: bool) -> list[Row]:
         for name, make in [*KINDS, RIGHT_TO_LEFT]:
             found += _compare(f"PDFs: {name}", list(_generated(folder, pdfs, name, make)))
         if data is not None:
-            found += _compare("transcribed", list(_transcribed(data)))
+            real = list(_transcribed(data))
+            found += _compare("transcribed, PDFs", [s for s in real if _is_pdf(s)])
+            found += _compare("transcribed, pictures", [s for s in real if not _is_pdf(s)])
         for look, strength in (("pictures", None), ("scans", 1.0)):
             samples = [s for k in KINDS for s in _generated(folder, pictures, *k)]
             drawn = [_picture(sample, strength) for sample in samples]
             found += _compare(look, drawn)
     return found
+
+
+def _is_pdf(sample: Sample) -> bool:
+    return sample.pages[0][0].suffix == ".pdf"
 
 
 def _generated(
@@ -153,7 +159,7 @@ def _transcribed(data: Path) -> Iterator[Sample]:
 def _compare(on: str, samples: Sequence[Sample]) -> list[Row]:
     """TEDS and TEDS-S of everyone who can read these files."""
     readers: dict[str, Reader] = {} if NO_IMG2TABLE else {"img2table": _img2table}
-    if all(path.suffix == ".pdf" for sample in samples for path, _ in sample.pages):
+    if all(map(_is_pdf, samples)):
         readers |= {"pdfplumber": _lines, "pdfplumber text": _text}
         readers |= {} if NO_IMG2TABLE else {"img2table implicit": _implicit}
     read: dict[str, list[Tables]] = {"vlkit": [_vlkit(sample) for sample in samples]}
