@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -37,6 +38,8 @@ DENSITY = 0.04
 """Least part of a figure's box that is ink, once rules and text are gone."""
 FILLED = 0.6
 """Ink of a region that is filled, as the bars of a chart are."""
+CUT = 0.1
+"""Pictures that overlap stay apart where their union would take more than this part of a line."""
 PANEL_GAP = 3.0
 """Panels of a figure leave at most this many line heights between them."""
 LABEL_REACH = 0.8
@@ -62,16 +65,17 @@ def find_figures(
     if image.text_layer is not None:
         boxes = _objects(image.text_layer.content, lines, boxes, line_height)
     page = (0.0, 0.0, image.width, image.height)
+    texts = [line.box for line in lines if width(line.box) > TEXT_WIDTH * line_height]
     boxes = [_clipped(box, page) for box in boxes]
     boxes = [
         box
-        for box in _merged(boxes, 0.5 * line_height)
+        for box in _merged(boxes, 0.5 * line_height, texts)
         if min(width(box), height(box)) >= LEAST * line_height
         and area(box) < MOST * area(page)
         and not any(_same_place(box, table.box) for table in tables)
         and not _is_frame(box, lines)
     ]
-    boxes = _whole(boxes, lines, line_height)
+    boxes = _apart(_whole(boxes, lines, line_height), texts)
     return [Figure(box=box) for box in sorted(boxes, key=lambda box: (box[1], box[0]))]
 
 
@@ -153,15 +157,27 @@ def _clipped(box: Box, page: Box) -> Box:
     return (x0, y0, max(x0, min(box[2], page[2])), max(y0, min(box[3], page[3])))
 
 
-def _merged(boxes: Sequence[Box], reach: float) -> list[Box]:
-    """Boxes nearer than ``reach`` to each other become one."""
+def _merged(boxes: Sequence[Box], reach: float, texts: Sequence[Box]) -> list[Box]:
+    """Boxes nearer than ``reach`` to each other become one, unless text would come between."""
+
+    def is_near(a: Box, b: Box) -> bool:
+        if min(overlap_x(a, b), overlap_y(a, b)) <= -reach:
+            return False
+        union = box_union([a, b])
+        return not any(
+            shared_area(union, text)
+            > max(shared_area(a, text), shared_area(b, text)) + CUT * area(text)
+            for text in texts
+        )
+
     done: list[Box] = []
     for box in boxes:
-        near = [b for b in done if overlap_x(b, box) > -reach and overlap_y(b, box) > -reach]
+        near = [other for other in done if is_near(other, box)]
         while near:
-            done = [b for b in done if b not in near]
-            box = box_union([box, *near])
-            near = [b for b in done if overlap_x(b, box) > -reach and overlap_y(b, box) > -reach]
+            # One at a time: what they hold together may be more than each two of them.
+            done = [other for other in done if other is not near[0]]
+            box = box_union([box, near[0]])
+            near = [other for other in done if is_near(other, box)]
         done.append(box)
     return done
 
@@ -197,6 +213,22 @@ def _is_panel(a: Box, b: Box, lines: Sequence[Line], line_height: float) -> bool
         and (width(line.box) > TEXT_WIDTH * line_height or line in captions)
     ]
     return len(captions) < 2 and not between
+
+
+def _apart(boxes: Sequence[Box], texts: Sequence[Box]) -> list[Box]:
+    """Figures side by side whose clear margins overlap, cut where a gutter of the text runs."""
+    done = sorted(boxes)
+    for i, j in combinations(range(len(done)), 2):
+        left, right = done[i], done[j]
+        shared = overlap_x(left, right)
+        if overlap_y(left, right) > shared > 0 and right[2] > left[2]:
+            cut = min(right[0], left[2], key=lambda x: sum(t[0] < x < t[2] for t in texts))
+            if left[0] < cut < right[2]:
+                # Back to the text's edge: a gutter is left between them.
+                edge = max((t[2] for t in texts if cut - shared < t[2] <= cut), default=cut)
+                done[i] = (left[0], left[1], min(left[2], edge), left[3])
+                done[j] = (max(right[0], cut), right[1], right[2], right[3])
+    return done
 
 
 def _same_place(a: Box, b: Box) -> bool:
