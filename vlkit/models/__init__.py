@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "clip": "vlkit.models.clip:Clip",
+    "cgvlm": "vlkit.models.cgvlm:CgVlm",
     "detailclip": "vlkit.models.detailclip:DetailClip",
 }
 

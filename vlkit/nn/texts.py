@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from vlkit.errors import ModelError
 from vlkit.nn.features import Features
 from vlkit.nn.pooling import Pooling, pool
-
-ROBERTA_LIKE = ("roberta", "xlm-roberta", "camembert")
+from vlkit.nn.towers import unused_positions
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,21 @@ class TextEncoder(nn.Module):
             mask: [B, L] bool, True where a token is real. By default those up to the end token,
                 where the tower pools there, else those that are not padding. Hugging Face's
                 encoders attend to real tokens only; open_clip's attend as they were trained,
-XX
+                causally or to everything.
+
+        Raises:
+            ModelError: if texts are longer than `context_length`.
+        """
+        raise NotImplementedError
+
+    def _check(self, ids: Tensor) -> None:
+        if ids.shape[1] > self.context_length:
+            raise ModelError(
+                f"{self.config.architecture} takes texts of {self.context_length} tokens here, "
+                f"not {ids.shape[1]}",
+                remedy="Cut the texts and keep their end token, or give another context_length",
+            )
+
 
 class OpenClipText(TextEncoder):
     """open_clip's ``TextTransformer``: CLIP's, SigLIP's, MobileCLIP's, CoCa's."""
@@ -165,9 +178,8 @@ class HuggingFaceText(TextEncoder):
         self.width = int(self.tower.config.hidden_size)
         self.vocab_size = int(self.tower.config.vocab_size)
         self.pad_id = int(self.tower.config.pad_token_id or 0)
-        # RoBERTa's positions begin after the padding id.
-        skipped = self.pad_id + 1 if self.tower.config.model_type in ROBERTA_LIKE else 0
-        self.context_length = int(self.tower.config.max_position_embeddings) - skipped
+        unused = unused_positions(self.tower.config)
+        self.context_length = int(self.tower.config.max_position_embeddings) - unused
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Features:
         self._check(ids)
