@@ -169,6 +169,14 @@ def test_hangul_is_not_given_up_for_letters() -> None:
     assert [text for text, _ in parts_of(korean, [word("SA", 0, 38, 0.95)], 20.0)] == ["목", "적"]
 
 
+def test_hangul_among_signs_gives_way_to_a_word_that_fits_better() -> None:
+    korean = [word("은", 0, 18), word("『", 30, 35, 0.9), word("매", 40, 68, 0.7)]
+    other = [word("PDF", 30, 68, 0.75)]
+    assert [text for text, _ in parts_of(korean, other, 20.0)] == ["은", "PDF"]
+    korean[2] = word("매", 40, 68, 0.95)
+    assert [text for text, _ in parts_of(korean, other, 20.0)] == ["은", "『", "매"]
+
+
 def test_runs_are_joined_but_for_spaces() -> None:
     pieces = [
         Piece("원", 0.9, 0, 18, 0.0),

@@ -31,8 +31,10 @@ HALF_SURE = 0.6
 SURE = 0.8
 """The same where the Korean model reads Hangul, of less than UNSURE."""
 UNSURE = 0.5
-WIDTHS = (0.7, 1.4)
-"""How wide a word may be where it was read, in its usual widths."""
+MOST_OFF = 0.35
+"""How much wider or narrower than usual a word may be where it was read."""
+MISFIT = 0.1
+"""By how much better it must fit there than the Korean reading, of less than SURE."""
 REACH = 0.35
 """How far Tesseract's boxes may be off, in pitches."""
 LETTERS = 0.3
@@ -83,12 +85,19 @@ def parts_of(
     for word in other:
         if word.confidence < HALF_SURE or not PLAIN.match(word.text) or len(word.text) < 2:
             continue
-        width = float(expected([Token(word.text, 1.0)])[0][0]) * pitch
         x0, _, x1, _ = word.box
-        if not WIDTHS[0] < (x1 - x0) / width < WIDTHS[1]:
+        if _off(word.text, x1 - x0, pitch) > MOST_OFF:
             continue
         inside = [each for each in words if x0 < (each.box[0] + each.box[2]) / 2 < x1]
         doubt = UNSURE if word.confidence > SURE else 0.0
+        signs = not all(has_hangul(each.text) for each in inside)
+        if (
+            inside
+            and signs
+            and _off("".join(each.text for each in inside), x1 - x0, pitch)
+            > (MISFIT + _off(word.text, x1 - x0, pitch))
+        ):
+            doubt = SURE
         reach = REACH * pitch
         if inside and all(
             (each.confidence < doubt or not has_hangul(each.text))
@@ -104,6 +113,11 @@ def parts_of(
         for word in words
         for part in PART.findall(unicodedata.normalize("NFKC", word.text))
     ]
+
+
+def _off(text: str, width: float, pitch: float) -> float:
+    """By what share a text's ink is wider or narrower than usual."""
+    return abs(width / pitch / float(expected([Token(text, 1.0)])[0][0]) - 1)
 
 
 def join_runs(pieces: Sequence[Piece], space: float) -> list[Piece]:
@@ -192,8 +206,7 @@ def surest(piece: Piece, readings: Sequence[tuple[str, float]], marks: int, pitc
     def score(text: str, sure: float) -> float:
         missed = abs(sum(text.count(mark) for mark in ".,:;") - marks)
         lettered = any(letter.isalpha() and letter not in LIKE_FIGURES for letter in text)
-        width = float(expected([Token(text, 1.0)])[0][0])
-        off = max(0.0, abs((piece.x1 - piece.x0) / pitch / width - 1) - OFF)
+        off = max(0.0, _off(text, piece.x1 - piece.x0, pitch) - OFF)
         return sure + LETTERS * lettered - MISSED_MARK * missed - off
 
     best = piece

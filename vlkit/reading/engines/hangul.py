@@ -246,6 +246,8 @@ def _lay(found: Segmentation, read: _Read, pitches: Sequence[float]) -> _Laid:
         again, less = fit(inked, tokens, better)
         if less < cost:
             spans, cost, pitch = again, less, better
+    # A typeface may be narrow for its pitch, so that another pitch than its own fits better.
+    pitch = measured(tokens, spans, widths, gaps, pitch, USUAL_SPACE)
     pieces = []
     for number, (token, (left, right)) in enumerate(zip(tokens, spans.tolist(), strict=True)):
         white = white_before(tokens, spans, widths, gaps, number, pitch) if number else 0.0
