@@ -97,6 +97,9 @@ def test_pooling_by_hand() -> None:
 
 
 def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLIP", "BERT"):
+        with pytest.raises(ModelError, match="texts of 12 tokens here, not 13"):
+            encoder(name)(torch.ones(1, 13, dtype=torch.long))
     with pytest.raises(UnknownName, match="ViT-B-32"):
         TextEncoder.create(TextTower("open_clip", "ViT-B-33"))
     with pytest.raises(ModelError, match=r"xlm-roberta-base.*Hugging Face.*folder"):

@@ -244,10 +244,19 @@ def build_hugging_face_text(config: TextTower) -> nn.Module:
                 "transformers, no folder with a config.json, and the hub did not give it",
                 remedy="Carry the folder in and give its path, or give a model type such as bert",
             ) from error
+    if config.context_length is not None:
+        found.max_position_embeddings += unused_positions(found)
     if config.mlp_ratio is not None:
         found.intermediate_size = int(found.hidden_size * config.mlp_ratio)
     tower: nn.Module = AutoModel.from_config(found)  # type: ignore[no-untyped-call]
     return tower
+
+
+def unused_positions(config: Any) -> int:
+    """How many positions of a transformers configuration no token can have."""
+    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        return int(config.pad_token_id) + 1  # theirs begin after the padding id
+    return 0
 
 
 def load_hugging_face_text(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
