@@ -177,6 +177,10 @@ def test_hangul_among_signs_gives_way_to_a_word_that_fits_better() -> None:
     assert [text for text, _ in parts_of(korean, other, 20.0)] == ["은", "『", "매"]
 
 
+def test_parts_hold_no_space() -> None:
+    assert [text for text, _ in parts_of([word("값\u00a81", 0, 60)], [], 20.0)] == ["값", "\u03081"]
+
+
 def test_runs_are_joined_but_for_spaces() -> None:
     pieces = [
         Piece("원", 0.9, 0, 18, 0.0),
@@ -277,3 +281,13 @@ def test_mixed_lines_lose_no_word(size: int) -> None:
         for one, two in zip(a.split(), b.split(), strict=True)
     )
     assert right >= sum(len(line.split()) for line in MIXED) - 1
+
+
+@needs_korean
+def test_korean_alone_needs_no_other_language() -> None:
+    picture = Image.new("RGB", (600, 120), "white")
+    face = ImageFont.truetype(str(BOLD), 30)
+    ImageDraw.Draw(picture).text((40, 40), "귀하의 무궁한 발전을 기원합니다.", "black", face)
+    image = PageImage(1, *picture.size, lambda: np.asarray(picture))
+    (line,) = Tesseract().recognise(image, ["kor"])
+    assert line.text == "귀하의 무궁한 발전을 기원합니다."

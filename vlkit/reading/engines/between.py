@@ -111,7 +111,8 @@ def parts_of(
     return [
         (part, word.confidence)
         for word in words
-        for part in PART.findall(unicodedata.normalize("NFKC", word.text))
+        # Some signs are normalised to a space and a mark.
+        for part in PART.findall("".join(unicodedata.normalize("NFKC", word.text).split()))
     ]
 
 

@@ -29,6 +29,10 @@ SPACE = (0.11, 0.25)
 """What it may be on a page."""
 SAME_SIZE = (0.7, 1.4)
 """Lines as high as this, in the page's usual height, are set in the same size."""
+FEW = 5
+"""Words from which their width tells the pitch."""
+SHAPES = (0.5, 2.0)
+"""What a pitch may be, in heights of the line."""
 OTHER_PITCH = 0.02
 """By how much a line's own pitch must differ for a second fit."""
 BAD_FIT = (1.5, 0.3)
@@ -224,10 +228,13 @@ def _shape(reads: Sequence[_Read]) -> float:
             if last:
                 between.append((middle - last[0]) / ((last[1] + length) / 2) / height)
             last = middle, length
-    if len(within) >= 5:
-        return float(np.median(within))
-    # Less than a third of the syllables end a word.
-    return float(np.quantile(between, 0.3)) if between else 1.0
+    shape = 1.0
+    if len(within) >= FEW:
+        shape = float(np.median(within))
+    elif between:
+        # Less than a third of the syllables end a word.
+        shape = float(np.quantile(between, 0.3))
+    return float(np.clip(shape, *SHAPES))
 
 
 def _lay(found: Segmentation, read: _Read, pitches: Sequence[float]) -> _Laid:
