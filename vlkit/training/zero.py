@@ -40,13 +40,14 @@ class ZeroEngine:
         self.stage = stage
         groups = optimizers.groups_of(task, config)
         self.peaks = [group["lr"] for group in groups]
-        self.engine, *_ = deepspeed.initialize(
-            model=Encoding(task).to(accelerator.device),
-            optimizer=optimizers.adamw(groups, config),
-            config=_settings(stage, config.clip, bf16=accelerator.mixed_precision == "bf16"),
-            dist_init_required=False,
-        )
-        self._set_steps(0)
+        with _scalars_hidden(task, stage):
+            self.engine, *_ = deepspeed.initialize(
+                model=Encoding(task).to(accelerator.device),
+                optimizer=optimizers.adamw(groups, config),
+                config=_settings(stage, config.clip, bf16=accelerator.mixed_precision == "bf16"),
+                dist_init_required=False,
+            )
+        self._prepare_state()
 
     def encode(self, batch: Batch) -> Reps:
         reps: Reps = self.engine(batch)
@@ -81,14 +82,14 @@ class ZeroEngine:
     def optimizer_state(self) -> dict[str, Tensor]:
         from deepspeed.utils import safe_get_full_optimizer_state
 
-        steps = next(iter(self._flat_states()))["step"]
+        steps = self._flat_states()[0]["step"]
         state: dict[str, Tensor] = {}
         for name, parameter in self.task.named_parameters():
             if parameter.requires_grad:
                 for kind in _KINDS:
                     value = safe_get_full_optimizer_state(parameter, kind)
                     state[f"{name}/{kind}"] = value.detach().cpu().clone()
-                state[f"{name}/step"] = torch.as_tensor(steps, dtype=torch.float32).cpu().clone()
+                state[f"{name}/step"] = steps.cpu().clone()
         return state
 
     def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
@@ -122,18 +123,58 @@ class ZeroEngine:
         }
 
     def _flat_states(self) -> list[dict[str, Any]]:
-        """The base optimizer's state: a flat shard for each parameter group."""
-        return [state for state in self.engine.optimizer.optimizer.state.values() if state]
+        """AdamW's state: of a flat shard for each parameter group."""
+        base = self.engine.optimizer.optimizer
+        return [base.state[flat] for group in base.param_groups for flat in group["params"]]
+
+    def _prepare_state(self) -> None:
+        """State of zeros, so that a checkpoint can be read into it and written before a step.
+
+        Stages 1 and 2 link parameters to their state after the first group's step, when other
+        groups have none yet; so they are linked here.
+        """
+        zero = self.engine.optimizer
+        for group in zero.optimizer.param_groups:
+            for flat in group["params"]:
+                zeros = {kind: torch.zeros_like(flat.data) for kind in _KINDS}
+                zero.optimizer.state[flat] = {"step": torch.tensor(0.0), **zeros}
+        if self.stage < 3:
+            from deepspeed.utils import lazy_init_hp_params_optimizer_state
+
+            shards = zip(zero.bit16_groups, zero.single_partition_of_fp32_groups, strict=True)
+            for parameters, flat in shards:
+                lazy_init_hp_params_optimizer_state(parameters, flat, zero.optimizer.state)
+            zero._hp_optimizer_states_linked = True
 
     def _set_steps(self, steps: int) -> None:
-        # DeepSpeed allocates state by stepping once on gradients of zero, which AdamW counts.
         for state in self._flat_states():
-            state["step"] = torch.full_like(torch.as_tensor(state["step"]), steps)
+            state["step"] = torch.tensor(float(steps))
 
     def _gathered(self, parameters: list[torch.nn.Parameter]) -> Any:
         import deepspeed
 
         return deepspeed.zero.GatheredParameters(parameters, enabled=self.stage == 3)
+
+
+@contextmanager
+def _scalars_hidden(task: Task, stage: int) -> Iterator[None]:
+    """DeepSpeed sends first weights as bytes, and fails at parameters without a dimension.
+
+    In stages 1 and 2 it is told not to send them, since they are the same everywhere by seed or
+    checkpoint; in stage 3 they have a dimension while it cuts them up.
+    """
+    scalars: list[Any] = [p for _, p in task.named_parameters() if p.ndim == 0]
+    for scalar in scalars:
+        scalar.ds_optim_param = True
+        if stage == 3:
+            scalar.data = scalar.data.reshape(1)
+    try:
+        yield
+    finally:
+        for scalar in scalars:
+            del scalar.ds_optim_param
+            if stage == 3:
+                scalar.ds_shape = torch.Size(())
 
 
 def _whole_bytes(parameter: Any) -> int:
@@ -163,4 +204,6 @@ def _deepspeed() -> Any:
             "distribution.kind asks for ZeRO, and DeepSpeed is not installed",
             remedy="pip install deepspeed, or take fsdp2, which shards as ZeRO-3 does",
         ) from error
+    # Its own collectives for the CPU would be compiled here, for minutes; gloo's serve.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
