@@ -50,7 +50,7 @@ def batch(model: Clip, size: int = 2) -> dict[str, Tensor]:
 
 ARCHITECTURES = ["ViT-B-32", "ViT-B-16-SigLIP", "MobileCLIP-S1", "vit_medium_patch16_gap_256"]
 MORE = ["ViT-B-32-quickgelu", "RN50", "coca_ViT-B-32", "MobileCLIP2-B", "EVA02-B-16", "ViTamin-S"]
-MORE += ["convnext_base_w", "convnext_large_d", "swin_base_patch4_window7_224", "PE-Core-T-16-384"]
+MORE += ["convnext_large_d", "swin_base_patch4_window7_224", "PE-Core-T-16-384"]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,18 @@ def test_class_attention_is_the_first_row_of_the_full_maps(name: str) -> None:
     torch.testing.assert_close(features.pooled, made(pixels).pooled, atol=1e-5, rtol=0)
 
 
+def test_training_in_bfloat16_on_a_cpu_takes_the_plain_attention() -> None:
+    """Its fused kernel is several times slower there; what comes out is the same."""
+    made, pixels = copy.deepcopy(encoder("timm")), pictures(encoder("timm"))
+    outs = []
+    for training in (True, False):
+        made.train(training)
+        with torch.autocast("cpu", torch.bfloat16):
+            outs.append(made(pixels).pooled)
+        assert made.tower.blocks[0].attn.fused_attn is not training
+    torch.testing.assert_close(*outs, atol=0.05, rtol=0.05)
+
+
 def test_a_copy_is_a_teacher_of_its_own() -> None:
     """Deep copies, as teachers are made, share nothing with the original."""
     made, pixels = encoder("open_clip"), pictures(encoder("open_clip"))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlkit.errors import ModelError
-from vlkit.nn.attention import attention, class_row
+from vlkit.nn.attention import attention, class_row, plain_is_faster
 from vlkit.nn.features import Features, all_real, grid_boxes
 
 Rgb = tuple[float, float, float]
@@ -170,6 +170,9 @@ class _ViT(ImageEncoder):
         """One block, and the class token's attention [B, P + N] in it."""
         raise NotImplementedError
 
+    def _choose_attention(self, x: Tensor) -> None:
+        """Have the blocks compute attention the faster way, where the library has a choice."""
+
     def _finish(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Patch tokens [B, N, D] and pooled vector [B, P] of the last block's output."""
         raise NotImplementedError
@@ -182,6 +185,7 @@ class _ViT(ImageEncoder):
         x = self._embed(pixels)
         if keep is not None:
             x = self._kept(x, keep)
+        self._choose_attention(x)
         for block in self._blocks():
             x = block(x)
         return self._features(x, keep)
@@ -236,6 +240,17 @@ class TimmViT(_ViT):
 
     def _blocks(self) -> list[Any]:
         return list(self.tower.blocks)
+
+    def _choose_attention(self, x: Tensor) -> None:
+        device = x.device.type
+        autocast = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
+        training = torch.is_grad_enabled() and self.training
+        plain = plain_is_faster(device, dtype, x.shape[1], training=training)
+        # In float32, what timm's plain way gains is lost again around it.
+        fused = not (plain and dtype == torch.bfloat16)
+        for block in self.tower.blocks:
+            block.attn.fused_attn = fused
 
     def _has_plain_class_attention(self) -> bool:
         from timm.models.vision_transformer import Attention, Block  # type: ignore[attr-defined]
