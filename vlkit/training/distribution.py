@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -60,6 +60,12 @@ class Engine(Passes, Protocol):
         """Clip, step, forget gradients; gives the gradient's norm.
 
         A norm that is not finite changes nothing, and is given as it is.
+        """
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Around what changes weights besides the optimizer: they are whole, or shards alike.
+
+        Under ZeRO, of what trains only scalars may change (a clamped temperature).
         """
 
     def weights(self) -> dict[str, Tensor]:
@@ -171,6 +177,9 @@ class TorchEngine:
                     torch.distributed.all_reduce(gradient)
                     gradient /= self.accelerator.num_processes
         return found
+
+    def changing(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def weights(self) -> dict[str, Tensor]:
         return self.whole(self.task.state_dict())

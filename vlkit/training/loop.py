@@ -183,7 +183,8 @@ class _Run:
         norm = self.engine.step(factor)
         if not math.isfinite(norm) and plan.precision != "fp16":
             raise self._not_finite("gradient", norm, step, loaded, mine=False)
-        self.task.after_step(step + 1)
+        with self.engine.changing():
+            self.task.after_step(step + 1)
         if self.average is not None:
             self.average.update(self.task, step + 1)
         return {**values, "rate": plan.optimizer.rate * factor, "gradient_norm": norm}

@@ -38,6 +38,9 @@ class ZeroEngine:
         deepspeed = _deepspeed()
         self.task = task
         self.stage = stage
+        self.scalars = [
+            parameter for _, parameter in task.named_parameters() if parameter.ndim == 0
+        ]
         groups = optimizers.groups_of(task, config)
         self.peaks = [group["lr"] for group in groups]
         with _scalars_hidden(task, stage):
@@ -68,10 +71,24 @@ class ZeroEngine:
         norm = self.engine.get_global_grad_norm()
         return float("nan") if norm is None else float(norm)
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        from deepspeed.utils import safe_set_full_fp32_param
+
+        with self._gathered(modifier_rank=0):
+            before = [scalar.detach().clone() for scalar in self.scalars]
+            yield
+            after = [scalar.detach().clone() for scalar in self.scalars]
+            if self.stage == 3:
+                _give_dimension(self.scalars)
+        for scalar, old, new in zip(self.scalars, before, after, strict=True):
+            # What trains has a master copy, which would undo a clamp in the next step.
+            if scalar.requires_grad and not torch.equal(old, new):
+                safe_set_full_fp32_param(scalar, new)
+
     def weights(self) -> dict[str, Tensor]:
-        module = as_module(self.task)
-        with self._gathered(list(module.parameters())):
-            return self.whole(module.state_dict())
+        with self._gathered(modifier_rank=None):
+            return self.whole(as_module(self.task).state_dict())
 
     def whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {
@@ -122,10 +139,18 @@ class ZeroEngine:
             "optimizer": sum(state.nbytes for state in states),
         }
 
+    def _flats(self) -> list[Tensor]:
+        """This process's shards of what trains, one for each of DeepSpeed's groups."""
+        zero = self.engine.optimizer
+        found: list[Tensor] = (
+            zero.fp32_partitioned_groups_flat
+            if self.stage == 3
+            else zero.single_partition_of_fp32_groups
+        )
+        return found
+
     def _flat_states(self) -> list[dict[str, Any]]:
-        """AdamW's state: of a flat shard for each parameter group."""
-        base = self.engine.optimizer.optimizer
-        return [base.state[flat] for group in base.param_groups for flat in group["params"]]
+        return [self.engine.optimizer.optimizer.state[flat] for flat in self._flats()]
 
     def _prepare_state(self) -> None:
         """State of zeros, so that a checkpoint can be read into it and written before a step.
@@ -134,15 +159,13 @@ class ZeroEngine:
         groups have none yet; so they are linked here.
         """
         zero = self.engine.optimizer
-        for group in zero.optimizer.param_groups:
-            for flat in group["params"]:
-                zeros = {kind: torch.zeros_like(flat.data) for kind in _KINDS}
-                zero.optimizer.state[flat] = {"step": torch.tensor(0.0), **zeros}
+        for flat in self._flats():
+            zeros = {kind: torch.zeros_like(flat.data) for kind in _KINDS}
+            zero.optimizer.state[flat] = {"step": torch.tensor(0.0), **zeros}
         if self.stage < 3:
             from deepspeed.utils import lazy_init_hp_params_optimizer_state
 
-            shards = zip(zero.bit16_groups, zero.single_partition_of_fp32_groups, strict=True)
-            for parameters, flat in shards:
+            for parameters, flat in zip(zero.bit16_groups, self._flats(), strict=True):
                 lazy_init_hp_params_optimizer_state(parameters, flat, zero.optimizer.state)
             zero._hp_optimizer_states_linked = True
 
@@ -150,10 +173,14 @@ class ZeroEngine:
         for state in self._flat_states():
             state["step"] = torch.tensor(float(steps))
 
-    def _gathered(self, parameters: list[torch.nn.Parameter]) -> Any:
+    def _gathered(self, modifier_rank: int | None) -> Any:
+        """All parameters whole; changes that a process makes are sent to the others."""
         import deepspeed
 
-        return deepspeed.zero.GatheredParameters(parameters, enabled=self.stage == 3)
+        parameters = list(as_module(self.task).parameters())
+        return deepspeed.zero.GatheredParameters(
+            parameters, modifier_rank=modifier_rank, enabled=self.stage == 3
+        )
 
 
 @contextmanager
@@ -166,8 +193,8 @@ def _scalars_hidden(task: Task, stage: int) -> Iterator[None]:
     scalars: list[Any] = [p for _, p in task.named_parameters() if p.ndim == 0]
     for scalar in scalars:
         scalar.ds_optim_param = True
-        if stage == 3:
-            scalar.data = scalar.data.reshape(1)
+    if stage == 3:
+        _give_dimension(scalars)
     try:
         yield
     finally:
@@ -175,6 +202,11 @@ def _scalars_hidden(task: Task, stage: int) -> Iterator[None]:
             del scalar.ds_optim_param
             if stage == 3:
                 scalar.ds_shape = torch.Size(())
+
+
+def _give_dimension(scalars: list[torch.nn.Parameter]) -> None:
+    for scalar in scalars:
+        scalar.data = scalar.data.reshape(1)
 
 
 def _whole_bytes(parameter: Any) -> int:
