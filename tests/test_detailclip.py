@@ -13,10 +13,11 @@ pytest.importorskip("open_clip")
 from torch.multiprocessing.spawn import spawn  # noqa: E402
 
 from benchmarks.plain_detailclip import PlainStep, average  # noqa: E402
+from vlkit import recipe  # noqa: E402
 from vlkit.checkpoint import load_folder  # noqa: E402
 from vlkit.errors import CheckpointError, ModelError  # noqa: E402
 from vlkit.models import load  # noqa: E402
-from vlkit.models.convert.detailclip import PUBLISHED, read_config  # noqa: E402
+from vlkit.models.convert.detailclip import PUBLISHED, config_table  # noqa: E402
 from vlkit.models.detailclip import (  # noqa: E402
     DetailClip,
     DetailClipConfig,
@@ -411,7 +412,7 @@ def test_original_names_are_read_whole():
 
 def test_the_published_sizes_give_the_published_parameters():
     with torch.device("meta"):
-        model = DetailClip.from_config(read_config({}))
+        model = DetailClip.from_config(recipe.parse(config_table({}), DetailClipConfig))
     shared = sum(
         each.numel()
         for name, each in model.teacher.text.tower.named_parameters()

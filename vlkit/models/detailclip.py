@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from vlkit import recipe
 from vlkit.adapters.config import AdapterConfig
 from vlkit.adapters.features import Linear, Widths
 from vlkit.checkpoint import Pretrained, load_weights
@@ -37,6 +38,7 @@ from vlkit.losses.contrastive import info_nce, top_1
 from vlkit.losses.distillation import moved_centre, self_distillation
 from vlkit.losses.gather import mean_over_processes
 from vlkit.losses.reconstruction import masked_pixels, patchify
+from vlkit.models.convert import detailclip as convert
 from vlkit.nn.features import Features, normalised
 from vlkit.nn.heads import PrototypeHead
 from vlkit.nn.images import ImageEncoder, ImageTower, stem
@@ -265,15 +267,13 @@ class DetailClip(Pretrained):
 
         Args:
             state_dict: Its ``state_dict``, with or without ``module.`` before the names.
-            config: Its sizes; see ``convert.detailclip.read_config``.
+            config: Its sizes; see ``convert.detailclip.config_table``.
 
         Raises:
             CheckpointError: The weights are of another architecture.
         """
-        from vlkit.models.convert import detailclip
-
-        model = cls(detailclip.read_config(config))
-        load_weights(model, detailclip.rename(state_dict, model.state_dict()))
+        model = cls(recipe.parse(convert.config_table(config), DetailClipConfig))
+        load_weights(model, convert.rename(state_dict, model.state_dict()))
         return model
 
     def train(self, mode: bool = True) -> DetailClip:

@@ -9,14 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from vlkit.errors import CheckpointError
-from vlkit.models.detailclip import (
-    DetailClipConfig,
-    Distillation,
-    Reconstruction,
-    Removal,
-)
-from vlkit.nn.images import ImageTower
-from vlkit.nn.texts import TextTower
 
 # Original name → ours, one or several: the teacher shares the text's embeddings and last norm.
 # `{}` stands for what the group in brackets matched.
@@ -70,45 +62,47 @@ PUBLISHED: dict[str, Any] = {
 }
 
 
-def read_config(table: Mapping[str, Any]) -> DetailClipConfig:
-    """Our configuration from the original's sizes, those of ``PUBLISHED`` where it is silent.
+def config_table(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a ``DetailClipConfig``; sizes are those of ``PUBLISHED`` where it is silent.
 
     Cells of removed patches are 2 × 2, as published, or single patches where the grid is odd.
     """
-    given = PUBLISHED | dict(table)
+    given = PUBLISHED | dict(config)
     grid = given["img_size"] // given["patch_size"]
-    return DetailClipConfig(
-        image=ImageTower(
-            "timm",
-            "vit_base_patch16_224",
-            image_size=given["img_size"],
-            patch_size=given["patch_size"],
-            width=given["vision_width"],
-            depth=given["vision_layers"],
-            heads=given["vision_heads"],
-            pool="token",
-        ),
-        text=TextTower(
-            "open_clip",
-            "ViT-B-16",
-            context_length=given["context_length"],
-            vocab_size=given["vocab_size"],
-            width=given["text_width"],
-            depth=given["text_layers"],
-            heads=given["text_heads"],
-            activation="quick_gelu",
-        ),
-        width=given["embed_dim"],
-        removal=Removal(keep=given["keep_ratio"], cell=1 if grid % 2 else 2),
-        distillation=Distillation(
-            hidden=given["head_hidden"],
-            bottleneck=given["head_bottleneck"],
-            prototypes=given["head_out"],
-        ),
-        reconstruction=Reconstruction(depth=given["decoder_depth"], heads=given["decoder_heads"]),
-        momentum=given["momentum"],
-        epsilon=given["layer_norm_eps"],
-    )
+    image = {
+        "library": "timm",
+        "architecture": "vit_base_patch16_224",
+        "image_size": given["img_size"],
+        "patch_size": given["patch_size"],
+        "width": given["vision_width"],
+        "depth": given["vision_layers"],
+        "heads": given["vision_heads"],
+        "pool": "token",
+    }
+    text = {
+        "library": "open_clip",
+        "architecture": "ViT-B-16",
+        "context_length": given["context_length"],
+        "vocab_size": given["vocab_size"],
+        "width": given["text_width"],
+        "depth": given["text_layers"],
+        "heads": given["text_heads"],
+        "activation": "quick_gelu",
+    }
+    return {
+        "image": image,
+        "text": text,
+        "width": given["embed_dim"],
+        "removal": {"keep": given["keep_ratio"], "cell": 1 if grid % 2 else 2},
+        "distillation": {
+            "hidden": given["head_hidden"],
+            "bottleneck": given["head_bottleneck"],
+            "prototypes": given["head_out"],
+        },
+        "reconstruction": {"depth": given["decoder_depth"], "heads": given["decoder_heads"]},
+        "momentum": given["momentum"],
+        "epsilon": given["layer_norm_eps"],
+    }
 
 
 def rename(state_dict: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
