@@ -1,11 +1,15 @@
 """Image encoders equal the library's own forward pass, and drop patches as they say."""
 
 import copy
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.nn.functional import linear
 
 from vlkit.errors import ModelError, UnknownName
@@ -140,6 +144,50 @@ def test_a_copy_is_a_teacher_of_its_own() -> None:
     copied = copy.deepcopy(made)
     torch.nn.init.zeros_(copied.tower.conv1.weight)
     assert not torch.allclose(copied(pixels).tokens, made(pixels).tokens)
+
+
+@pytest.mark.parametrize("name", ["timm", "open_clip"])
+def test_one_graph_holds_it_all(name: str) -> None:
+    made = encoder(name)
+    pixels, keep = pictures(made), torch.tensor([[0, 5, 3], [1, 2, 15]])
+
+    def both(pixels: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+        return made(pixels, keep).tokens, made.forward_with_class_attention(pixels)[1]
+
+    compiled = torch.compile(both, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(pixels, keep), both(pixels, keep))
+
+
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[DeviceMesh]:
+    store = f"file://{tmp_path / 'store'}"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    torch.distributed.destroy_process_group()
+
+
+class ClassAttention(torch.nn.Module):
+    def __init__(self, made: ImageEncoder) -> None:
+        super().__init__()
+        self.encoder = made
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.encoder.forward_with_class_attention(pixels)[1]
+
+
+@pytest.mark.parametrize("name", ["timm", "open_clip"])
+@torch.no_grad()
+def test_class_attention_of_sharded_blocks(name: str, one_process: DeviceMesh) -> None:
+    """FSDP2 gathers a block's weights when it is called; here its parts are."""
+    made = encoder(name)
+    pixels = pictures(made)
+    _, expected = made.forward_with_class_attention(pixels)
+    model = ClassAttention(copy.deepcopy(made))
+    for block in model.encoder._blocks():
+        fully_shard(block, mesh=one_process)
+    fully_shard(model, mesh=one_process)
+    for _ in range(2):
+        torch.testing.assert_close(model(pixels), expected)
 
 
 def test_refusals() -> None:

@@ -257,8 +257,8 @@ class TimmViT(_ViT):
 
         parts = {"qkv", "q_norm", "k_norm", "attn_drop", "norm", "proj", "proj_drop"}
         return self.tower.cls_token is not None and all(
-            type(block) is Block
-            and type(block.attn) is Attention
+            _behaves_as(block, Block)
+            and _behaves_as(block.attn, Attention)
             and {name for name, _ in block.attn.named_children()} <= parts
             for block in self._blocks()
         )
@@ -305,7 +305,8 @@ class OpenClipViT(_ViT):
         from open_clip.transformer import ResidualAttentionBlock
 
         return all(
-            type(block) is ResidualAttentionBlock and type(block.attn) is nn.MultiheadAttention
+            _behaves_as(block, ResidualAttentionBlock)
+            and _behaves_as(block.attn, nn.MultiheadAttention)
             for block in self._blocks()
         )
 
@@ -392,6 +393,11 @@ class OpenClipResNet(_Map):
         for stage in (self.tower.layer1, self.tower.layer2, self.tower.layer3, self.tower.layer4):
             x = stage(x)
         return x.flatten(2).transpose(1, 2), self.tower.attnpool(x), (x.shape[2], x.shape[3])
+
+
+def _behaves_as(module: nn.Module, kind: Any) -> bool:
+    """Whether it is of that class, or of one (as FSDP2 makes them) that adds nothing to forward."""
+    return isinstance(module, kind) and type(module).forward is kind.forward
 
 
 @contextmanager
