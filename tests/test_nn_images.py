@@ -21,6 +21,7 @@ VITS = {
     "timm": ImageTower("timm", "vit_base_patch16_224", **SMALL),
     "timm registers": ImageTower("timm", "vit_base_patch16_reg4_gap_256", **SMALL),
     "open_clip": ImageTower("open_clip", "ViT-B-32", **SMALL, activation="quick_gelu"),
+    "CLIPA": ImageTower("open_clip", "ViT-L-14-CLIPA", **SMALL),  # averages, then normalises
     "SigLIP": ImageTower("open_clip", "ViT-B-16-SigLIP", **SMALL),
     "MobileCLIP-B": ImageTower("open_clip", "MobileCLIP-B", image_size=32, depth=2),
 }

@@ -15,6 +15,7 @@ SMALL = {"vocab_size": 99, "width": 32, "depth": 2, "heads": 4, "context_length"
 TOWERS = {
     "CLIP": TextTower("open_clip", "ViT-B-32", **SMALL, activation="quick_gelu"),
     "SigLIP": TextTower("open_clip", "ViT-B-16-SigLIP", **SMALL),
+    "end by id": TextTower("open_clip", "ViT-L-14-worldwide", **SMALL),
     "CoCa": TextTower("open_clip", "coca_ViT-B-32", **SMALL),
     "BERT": TextTower("transformers", "bert", **SMALL, mlp_ratio=2.0),
     "RoBERTa": TextTower("transformers", "roberta", **SMALL, pool="eos"),
@@ -39,7 +40,7 @@ def texts(length: int = 12, real: tuple[int, ...] = (5, 9)) -> Tensor:
     return ids
 
 
-@pytest.mark.parametrize("name", ["CLIP", "SigLIP", "CoCa"])
+@pytest.mark.parametrize("name", ["CLIP", "SigLIP", "end by id", "CoCa"])
 @torch.no_grad()
 def test_open_clip_towers_equal_their_own_forward(name: str) -> None:
     made, ids = encoder(name), texts()

@@ -106,7 +106,8 @@ class TextEncoder(nn.Module):
         """Encode texts.
 
         Args:
-            ids: [B, L] int64, L up to `context_length`.
+            ids: [B, L] int64, L up to `context_length`; as much as that for towers that pool at
+                the last place, padding or not (SigLIP's).
             mask: [B, L] bool, True where a token is real. By default those up to the end token,
                 where the tower pools there, else those that are not padding. Hugging Face's
                 encoders attend to real tokens only; open_clip's attend as they were trained,
