@@ -86,6 +86,7 @@ def test_ddp_and_fsdp2_are_one_process(tmp_path: Path, alone: tuple[Path, Traine
         check(tmp_path, kind, alone)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed"
 )

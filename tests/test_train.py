@@ -11,7 +11,14 @@ from PIL import Image
 from vlkit import models
 from vlkit.checkpoint import load_tensors, save_folder
 from vlkit.data.bpe import CaptionTokenizer
-from vlkit.errors import CheckpointError, InputError, RecipeError, UnknownName, VlkitError
+from vlkit.errors import (
+    CheckpointError,
+    InputError,
+    OutputError,
+    RecipeError,
+    UnknownName,
+    VlkitError,
+)
 from vlkit.models.clip import Clip
 from vlkit.training.logs import read_log
 from vlkit.training.train import train_recipe
@@ -159,6 +166,8 @@ def test_a_model_on_a_trunk_leaves_it_as_it_is(recipe: Path, tmp_path: Path) -> 
         (["batch.size=ten"], RecipeError, "batch.size is 'ten', but must be a whole number"),
         (["batch.size=9"], RecipeError, "9 does not divide into 2 chunks"),
         (["data.path=nowhere"], InputError, "nowhere: there is no such folder"),
+        (["data.scale=[0.9, 0.1]"], RecipeError, "data: scale must be"),
+        (["output=/dev/null/run"], OutputError, "the run's folder can't be written"),
         (["data.split=tset"], InputError, "no split 'tset'"),
         (["data.views=detail"], RecipeError, "Clip asks for 'pixels', but batches hold views"),
         (["model.config.text.vocab_size=258"], RecipeError, "the text tower room for 258"),

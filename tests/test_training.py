@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -182,6 +183,16 @@ def test_bf16_and_compilation_stay_near_fp32(tmp_path: Path) -> None:
     for one, other in zip(curve(tmp_path / "fp32"), curve(tmp_path / "bf16"), strict=True):
         assert one[1] == pytest.approx(other[1], rel=0.03)
         assert one[1] != other[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("recompute", [False, True])
+def test_compiled_blocks_give_the_plain_step(tmp_path: Path, recompute: bool) -> None:
+    plain = train(toy(dropout=0.0), Numbers(), plan(tmp_path / "plain"))
+    batching = Batching(12, 2 if recompute else 1)
+    config = plan(tmp_path / "compiled", compile=True, recompute=recompute, batch=batching)
+    assert_close(plain, train(toy(dropout=0.0), Numbers(), config), 1e-5)
 
 
 def test_blocks_are_found_once_and_outermost() -> None:

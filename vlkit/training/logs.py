@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from vlkit.errors import OutputError
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -69,9 +71,17 @@ class Logs:
         self.steps = steps
         self.samples = 0
         self.started = time.monotonic()
-        folder.mkdir(parents=True, exist_ok=True)
-        _forget_after(folder / "log.jsonl", done)
-        self.file: IO[str] = (folder / "log.jsonl").open("a", buffering=1, encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _forget_after(folder / "log.jsonl", done)
+            # Line by line, so that a kill loses none that a checkpoint relies on.
+            self.file: IO[str] = (folder / "log.jsonl").open("a", buffering=1, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(
+                f"the run's folder can't be written: {error.strerror or error}",
+                remedy="Give output another place",
+                file=folder,
+            ) from error
         self.board = _board(folder / "tensorboard", done) if config.tensorboard else None
 
     def step(self, step: int, values: Mapping[str, float], samples: int) -> None:

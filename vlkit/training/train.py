@@ -53,6 +53,9 @@ class Data:
     views: Literal["whole", "crop", "detail"] = "crop"
     scale: tuple[float, float] = (0.5, 1.0)
 
+    def __post_init__(self) -> None:
+        Views(1, self.views, self.scale)  # which knows what a scale can be
+
 
 @dataclass(frozen=True)
 class Tokens:
