@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from vlkit import recipe
 from vlkit.adapters.config import AdapterConfig
@@ -403,29 +402,18 @@ class DetailClip(Pretrained):
     def _compare(
         self, student: Tensor, teacher: Tensor, centre: Tensor, temperature: Tensor
     ) -> Tensor:
-        """Distillation loss [2B] of bottlenecks [2B, M, Z].
-
-        Scores are computed again in the backward pass: stored, they would be the largest tensors
-        of the whole step.
-        """
+        """Distillation loss [2B] of bottlenecks [2B, M, Z]."""
         mine, its = self.student.head, self.teacher.head
         assert mine is not None
         assert its is not None
-
-        def compare(student: Tensor, teacher: Tensor) -> Tensor:
-            losses = self_distillation(
-                mine.scores(student),
-                its.scores(teacher),
-                centre,
-                student_temperature=self.config.distillation.student_temperature,
-                teacher_temperature=temperature,
-            )
-            return losses.mean(dim=1)
-
-        losses: Tensor = checkpoint(
-            compare, student, teacher, use_reentrant=False, preserve_rng_state=False
+        losses = self_distillation(
+            mine.scores(student),
+            its.scores(teacher),
+            centre,
+            student_temperature=self.config.distillation.student_temperature,
+            teacher_temperature=temperature,
         )
-        return losses
+        return losses.mean(dim=1)
 
     def loss(
         self, reps: dict[str, Tensor], batch: dict[str, Tensor]
