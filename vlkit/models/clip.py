@@ -61,7 +61,6 @@ class Clip(Pretrained):
 
     model_name: ClassVar[str] = "clip"
     Config: ClassVar[type[ClipConfig]] = ClipConfig
-    stages: tuple[str, ...] = ()
 
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
