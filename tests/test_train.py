@@ -168,6 +168,7 @@ def test_a_model_on_a_trunk_leaves_it_as_it_is(recipe: Path, tmp_path: Path) -> 
         (["data.path=nowhere"], InputError, "nowhere: there is no such folder"),
         (["data.scale=[0.9, 0.1]"], RecipeError, "data: scale must be"),
         (["output=/dev/null/run"], OutputError, "the run's folder can't be written"),
+        (["distribution.kind=zero3"], RecipeError, "Take fsdp2"),
         (["data.split=tset"], InputError, "no split 'tset'"),
         (["data.views=detail"], RecipeError, "Clip asks for 'pixels', but batches hold views"),
         (["model.config.text.vocab_size=258"], RecipeError, "the text tower room for 258"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,7 @@ def main() -> None:
             small(), Numbers(width=16), plan(folder / kind, first, stop=3 if second else 6)
         )
         if second:
-            config = replace(plan(folder / kind, second), average=plan(folder, first).average)
-            trained = train(small(), Numbers(width=16), config)
+            trained = train(small(), Numbers(width=16), plan(folder / kind, second))
         held = bytes_held(second or first)
         rank = torch.distributed.get_rank()
         (folder / kind / f"held-{rank}.json").write_text(json.dumps(held))

@@ -6,6 +6,7 @@ Models", arXiv 1910.02054.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vlkit.errors import MissingDependency
+from vlkit.errors import MissingDependency, RecipeError
+from vlkit.nn.features import Features
 from vlkit.training import optimizer as optimizers
 from vlkit.training.task import Batch, Encoding, Reps, Task, as_module
 
@@ -35,6 +37,8 @@ class ZeroEngine:
     def __init__(
         self, task: Task, config: optimizers.Optimizer, accelerator: Accelerator, *, stage: int
     ) -> None:
+        if stage == 3:
+            _check_bare(task)
         deepspeed = _deepspeed()
         self.task = task
         self.stage = stage
@@ -181,6 +185,16 @@ class ZeroEngine:
         return deepspeed.zero.GatheredParameters(
             parameters, modifier_rank=modifier_rank, enabled=self.stage == 3
         )
+
+
+def _check_bare(task: Task) -> None:
+    """Stage 3 finds parameters by hooks on modules that give tensors, and sees no others."""
+    for module in as_module(task).modules():
+        if inspect.signature(type(module).forward).return_annotation in (Features, "Features"):
+            raise RecipeError(
+                f"zero3 can't follow {type(module).__name__}, which gives Features",
+                remedy="Take fsdp2, which shards the same three parts",
+            )
 
 
 @contextmanager
