@@ -91,7 +91,7 @@ def test_ddp_and_fsdp2_are_one_process(tmp_path: Path, alone: tuple[Path, Traine
     importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed"
 )
 def test_zero_is_one_process(tmp_path: Path, alone: tuple[Path, Trained]) -> None:
-    kinds = ("zero1", "zero2", "zero3", "ddp-then-zero2")
+    kinds = ("zero1", "zero2", "zero3", "ddp-then-zero2", "ddp-then-zero3")
     run_two(tmp_path, *kinds)
     for kind in kinds:
         check(tmp_path, kind, alone)

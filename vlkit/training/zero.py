@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.distributed import get_rank, get_world_size
+from torch.nn import functional
 
 from vlkit.errors import MissingDependency, RecipeError
 from vlkit.nn.features import Features
@@ -77,8 +79,6 @@ class ZeroEngine:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        from deepspeed.utils import safe_set_full_fp32_param
-
         with self._gathered(modifier_rank=0):
             before = [scalar.detach().clone() for scalar in self.scalars]
             yield
@@ -88,7 +88,7 @@ class ZeroEngine:
         for scalar, old, new in zip(self.scalars, before, after, strict=True):
             # What trains has a master copy, which would undo a clamp in the next step.
             if scalar.requires_grad and not torch.equal(old, new):
-                safe_set_full_fp32_param(scalar, new)
+                self._set_master(scalar, new)
 
     def weights(self) -> dict[str, Tensor]:
         with self._gathered(modifier_rank=None):
@@ -114,12 +114,10 @@ class ZeroEngine:
         return state
 
     def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
-        from deepspeed.utils import safe_set_full_optimizer_state
-
         for name, parameter in self.task.named_parameters():
             if f"{name}/step" in state:
                 for kind in _KINDS:
-                    safe_set_full_optimizer_state(parameter, state[f"{name}/{kind}"], kind)
+                    self._set_state(parameter, state[f"{name}/{kind}"], kind)
                 self._set_steps(int(state[f"{name}/step"]))
 
     def bytes_held(self) -> dict[str, int]:
@@ -173,6 +171,22 @@ class ZeroEngine:
                 lazy_init_hp_params_optimizer_state(parameters, flat, zero.optimizer.state)
             zero._hp_optimizer_states_linked = True
 
+    def _set_master(self, parameter: Any, value: Tensor) -> None:
+        from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
+
+        if self.stage < 3:
+            safe_set_full_fp32_param(parameter, value)
+        else:
+            safe_set_local_fp32_param(parameter, _part(value, parameter))
+
+    def _set_state(self, parameter: Any, value: Tensor, kind: str) -> None:
+        from deepspeed.utils import safe_set_full_optimizer_state, safe_set_local_optimizer_state
+
+        if self.stage < 3:
+            safe_set_full_optimizer_state(parameter, value, kind)
+        else:
+            safe_set_local_optimizer_state(parameter, _part(value, parameter), kind)
+
     def _set_steps(self, steps: int) -> None:
         for state in self._flat_states():
             state["step"] = torch.tensor(float(steps))
@@ -216,6 +230,16 @@ def _scalars_hidden(task: Task, stage: int) -> Iterator[None]:
             del scalar.ds_optim_param
             if stage == 3:
                 scalar.ds_shape = torch.Size(())
+
+
+def _part(value: Tensor, parameter: Any) -> Tensor:
+    """This process's part of a value under stage 3, the last one filled up with zeros.
+
+    DeepSpeed cuts whole values itself, but fails where they don't divide by the processes.
+    """
+    size = parameter.ds_tensor.ds_numel
+    missing = size * get_world_size() - value.numel()
+    return functional.pad(value.flatten(), (0, missing)).narrow(0, get_rank() * size, size)
 
 
 def _give_dimension(scalars: list[torch.nn.Parameter]) -> None:
