@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from vlkit import __version__
-from vlkit.errors import OutputError, UnknownName, VlkitError
+from vlkit.errors import MissingDependency, OutputError, UnknownName, VlkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Read documents, offline.",
+    help="Read documents, offline; train and measure the models that do it.",
 )
 
 ALL_DONE, NONE_DONE, SOME_DONE = 0, 1, 3
@@ -129,14 +130,17 @@ def read(
 
 @app.command("eval")
 def evaluate_task(
-    task: Annotated[str, typer.Argument(help="reading, reading-order, layout, tables or parse.")],
+    task: Annotated[
+        str, typer.Argument(help="reading, reading-order, layout, tables, parse or retrieval.")
+    ],
     model: Annotated[
         str,
         typer.Argument(
-            help="An engine's name; for reading-order: order; for parse a folder of .md or .json."
+            help="An engine's name; for reading-order: order; for parse a folder of .md or .json; "
+            "for retrieval a model's folder or name."
         ),
     ],
-    data: Annotated[Path, typer.Option(help="Folder of pages and their truth.")],
+    data: Annotated[Path, typer.Option(help="Folder of pages or pictures and their truth.")],
     split: Annotated[
         str | None, typer.Option(help="NAME of DATA/NAME.txt, with one item a line.")
     ] = None,
@@ -145,7 +149,7 @@ def evaluate_task(
     ] = "eng",
     json: Annotated[Path | None, typer.Option(help="Also write the result as JSON.")] = None,
 ) -> None:
-    """Measure reading, layout, tables, or anyone's Markdown and JSON, on your own data.
+    """Measure reading, layout, tables, search, or anyone's Markdown and JSON, on your own data.
 
     reading: {word,detection}_{recall,precision}, cer, wer, ece, seconds_per_page.
 
@@ -156,19 +160,29 @@ def evaluate_task(
     tables: teds, teds_s, of NAME.pdf or NAME.png against NAME.html.
 
     parse: edit_distance, order_distance, teds, teds_s, of NAME.md or NAME.json.
-    """
-    from vlkit.reading.evaluate import evaluate
 
+    retrieval: {t2i,i2t}_{r1,r5,r10}, of pictures with captions.
+    """
     with _Progress() as progress:
-        result = evaluate(
-            task,
-            model,
-            data,
-            split=split,
-            lang=lang,
-            on_total=progress.expect,
-            on_item=progress.advance,
-        )
+        if task == "retrieval":
+            _require("models", "torch", "timm", "open_clip")
+            from vlkit.retrieval.evaluate import evaluate_retrieval
+
+            result = evaluate_retrieval(
+                model, data, split=split, on_total=progress.expect, on_item=progress.advance
+            )
+        else:
+            from vlkit.reading.evaluate import evaluate
+
+            result = evaluate(
+                task,
+                model,
+                data,
+                split=split,
+                lang=lang,
+                on_total=progress.expect,
+                on_item=progress.advance,
+            )
     for name, value in result.metrics.items():
         typer.echo(f"{name:24} {value:.4f}")
     typer.echo("  ".join(f"{name} {count}" for name, count in result.counts.items()))
@@ -176,6 +190,25 @@ def evaluate_task(
         from vlkit.files import write_atomically
 
         write_atomically(json, (result.model_dump_json(indent=1) + "\n").encode())
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe.toml, as models/*/recipe.toml.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set batch.size=64."),
+    ] = None,
+) -> None:
+    """Train a model as its recipe says; a stopped run goes on from its last checkpoint."""
+    _require("train", "torch", "timm", "open_clip", "accelerate")
+    from vlkit.training.train import train_recipe
+
+    try:
+        train_recipe(recipe, set_ or [])
+    except KeyboardInterrupt:
+        typer.echo("stopped. Run the same command again to go on.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -201,6 +234,15 @@ def _version(
     if version:
         typer.echo(__version__)
         raise typer.Exit
+
+
+def _require(extra: str, *packages: str) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependency(
+            f"this needs {missing[0]}, which is not installed",
+            remedy=f"Install the extra: pip install 'vlkit[{extra}]'",
+        )
 
 
 def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> None:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
-VERSIONED = ("vlkit", "numpy", "onnxruntime", "opencv-python-headless", "pypdfium2", "rapidocr")
+READING_PACKAGES = (
+    "vlkit",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pypdfium2",
+    "rapidocr",
+)
+MODEL_PACKAGES = ("vlkit", "numpy", "pillow", "torch", "timm", "open-clip-torch")
 
 
-def installed_versions() -> dict[str, str]:
+def installed_versions(packages: Sequence[str] = READING_PACKAGES) -> dict[str, str]:
     """Versions of Python and of the packages that figures depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 class EvalResult(BaseModel):
     """Figures of one task on one set.
 
     Attributes:
-        task: ``reading``, ``reading-order``, ``layout``, ``tables`` or ``parse``.
-        model: What was measured: an engine, or a folder of predictions.
+        task: ``reading``, ``reading-order``, ``layout``, ``tables``, ``parse`` or ``retrieval``.
+        model: What was measured: an engine, a model, or a folder of predictions.
         data: Name of the data's folder.
         split: Name of the split file; None for everything in the folder.
         counts: How much was measured (pages, words, …).

@@ -48,11 +48,22 @@ def load(source: str | Path) -> Pretrained:
     """
     from vlkit import checkpoint
 
-    folder = _local(source) or checkpoint.resolve(source)
+    folder = local_folder(source)
     if foreign := _foreign(folder):
         return foreign
     described = checkpoint.load_folder(folder, shelves=(SHELF,))
     return model_class(described.model).from_folder(described)
+
+
+def local_folder(source: str | Path) -> Path:
+    """The model's folder: as given, on the shelf, or where the hub's files were put.
+
+    Raises:
+        UnknownName, CheckpointError: As ``load``.
+    """
+    from vlkit import checkpoint
+
+    return _local(source) or checkpoint.resolve(source)
 
 
 def on_the_shelf() -> list[str]:

@@ -78,7 +78,7 @@ def evaluate(
         InputError: The folder holds nothing of the kind.
     """
     if task not in TASKS:
-        raise UnknownName("task", task, TASKS)
+        raise UnknownName("task", task, [*TASKS, "retrieval"])
     if not data.is_dir():
         raise InputError("there is no such folder", remedy="Check --data", file=data)
     job = Job(

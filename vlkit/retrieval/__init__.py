@@ -1,0 +1,1 @@
+"""Finding pictures by words, and words by pictures."""
