@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vlkit"
 
 FLOORS = {
-    0: ["document", "errors", "files", "formats", "geometry", "schema"],
+    0: ["document", "errors", "extras", "files", "formats", "geometry", "schema"],
     1: [
         "bounds",
         "images",

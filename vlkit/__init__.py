@@ -1,9 +1,10 @@
-"""vlkit reads documents, offline.
+"""vlkit reads documents, offline, and trains the models that do it.
 
 >>> document = vlkit.read("scan.pdf", lang="kor+eng")
 >>> document.to_markdown()
 >>> document.pages[0].words[0].quad
 >>> document.save("scan.hocr")
+>>> model = vlkit.load("photos-clip/")
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vlkit.document import Block, Cell, Document, Figure, Line, Page, Table, Word
     from vlkit.errors import VlkitError
+    from vlkit.models import load
     from vlkit.reading.batch import read_many
     from vlkit.reading.read import read
 
@@ -30,6 +32,7 @@ __all__ = [
     "VlkitError",
     "Word",
     "__version__",
+    "load",
     "read",
     "read_many",
 ]
@@ -44,6 +47,7 @@ _HOMES = {
     "Table": "vlkit.document",
     "VlkitError": "vlkit.errors",
     "Word": "vlkit.document",
+    "load": "vlkit.models",
     "read": "vlkit.reading.read",
     "read_many": "vlkit.reading.batch",
 }

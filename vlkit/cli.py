@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from vlkit import __version__
-from vlkit.errors import MissingDependency, OutputError, UnknownName, VlkitError
+from vlkit.errors import OutputError, UnknownName, VlkitError
+from vlkit.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,7 +165,7 @@ def evaluate_task(
     """
     with _Progress() as progress:
         if task == "retrieval":
-            _require("models", "torch", "timm", "open_clip")
+            require("models")
             from vlkit.retrieval.evaluate import evaluate_retrieval
 
             result = evaluate_retrieval(
@@ -201,7 +201,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model as its recipe says; a stopped run goes on from its last checkpoint."""
-    _require("train", "torch", "timm", "open_clip", "accelerate")
+    require("train")
     from vlkit.training.train import train_recipe
 
     try:
@@ -234,15 +234,6 @@ def _version(
     if version:
         typer.echo(__version__)
         raise typer.Exit
-
-
-def _require(extra: str, *packages: str) -> None:
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingDependency(
-            f"this needs {missing[0]}, which is not installed",
-            remedy=f"Install the extra: pip install 'vlkit[{extra}]'",
-        )
 
 
 def _check_formats(formats: list[str], output: Path | None, overlay: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlkit.errors import UnknownName
+from vlkit.extras import require
 
 if TYPE_CHECKING:
     from vlkit.checkpoint import Pretrained
@@ -45,7 +46,9 @@ def load(source: str | Path) -> Pretrained:
         UnknownName: if nothing on the shelf has that name.
         CheckpointError: if the folder holds no model that is known here, another trunk's weights
             or pickled ones, or if the hub can't be reached.
+        MissingDependency: without the extra ``models``.
     """
+    require("models")
     from vlkit import checkpoint
 
     folder = local_folder(source)

@@ -1,0 +1,12 @@
+import pytest
+
+from vlkit import extras
+from vlkit.errors import MissingDependency
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "torch" else object())
+    with pytest.raises(MissingDependency, match="torch") as raised:
+        extras.require("models")
+    assert "vlkit[models]" in str(raised.value)
+    assert "timm" not in str(raised.value)

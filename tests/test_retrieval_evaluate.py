@@ -1,0 +1,92 @@
+"""`vlkit eval retrieval` against the model asked one picture and one caption at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+pytest.importorskip("open_clip")
+
+from PIL import Image  # noqa: E402
+
+from tests.test_train import RECIPE  # noqa: E402
+from vlkit import recipe  # noqa: E402
+from vlkit.checkpoint import save_folder  # noqa: E402
+from vlkit.data.bpe import CaptionTokenizer, train_bpe  # noqa: E402
+from vlkit.errors import ModelError  # noqa: E402
+from vlkit.models.clip import Clip, ClipConfig  # noqa: E402
+from vlkit.retrieval import evaluate  # noqa: E402
+
+SIZE = 32
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Ten pictures of random colours with two captions each, the fourth of them damaged."""
+    folder = tmp_path / "photos"
+    (folder / "images").mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    lines = []
+    for index in range(10):
+        pixels = np.tile(draw.integers(0, 255, 3, np.uint8), (SIZE, SIZE, 1))
+        Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
+        lines += [f"{index}.png\tcolour {index}", f"{index}.png\tthe {index} hue"]
+    (folder / "images" / "3.png").write_bytes(b"no picture")
+    (folder / "captions.tsv").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    import tomllib
+
+    torch.manual_seed(0)
+    table = tomllib.loads(RECIPE.format(output="", data=""))["model"]["config"]
+    clip = Clip.from_config(recipe.parse(table, ClipConfig))
+    texts = [f"colour {n} the {n} hue" for n in range(10)]
+    tokenizer = CaptionTokenizer(train_bpe(texts, 300), 12)
+    folder = tmp_path / "clip"
+    save_folder(
+        folder,
+        model="clip",
+        config=recipe.to_table(clip.config),
+        weights=clip.state_dict(),
+        tokenizer=tokenizer.save(tmp_path / "tokenizer.json"),
+    )
+    return folder
+
+
+@torch.no_grad()
+def test_equals_one_picture_and_one_caption_at_a_time(
+    model: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "BATCH", 4)
+    result = evaluate.evaluate_retrieval(str(model), data)
+    assert result.counts == {"images": 9, "captions": 18, "skipped": 1}
+
+    clip = evaluate.load(model).eval()
+    tokenizer = CaptionTokenizer.from_file(model / "tokenizer.json", 12)
+    readable = [n for n in range(10) if n != 3]
+    scores = np.zeros((9, 18))
+    for row, n in enumerate(readable):
+        colour = np.asarray(Image.open(data / "images" / f"{n}.png"))[0, 0] / 255
+        level = (colour - clip.image.mean) / clip.image.std
+        pixels = torch.tensor(level, dtype=torch.float32)[:, None, None].expand(1, 3, SIZE, SIZE)
+        picture = clip.encode_image(pixels).pooled
+        texts = [text for m in readable for text in (f"colour {m}", f"the {m} hue")]
+        for column, text in enumerate(texts):
+            ids, mask = map(torch.from_numpy, tokenizer([text]))
+            scores[row, column] = (picture * clip.encode_text(ids, mask).pooled).sum()
+    first = scores.argmax(axis=0) == np.repeat(np.arange(9), 2)
+    assert result.metrics["t2i_r1"] == pytest.approx(first.mean())
+    assert result.metrics["i2t_r1"] == pytest.approx(
+        np.mean(scores.argmax(axis=1) // 2 == np.arange(9))
+    )
+
+
+def test_a_model_without_tokenizer_says_what_to_do(model: Path, data: Path) -> None:
+    (model / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"tokenizer\.json"):
+        evaluate.evaluate_retrieval(str(model), data)
