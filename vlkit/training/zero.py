@@ -272,7 +272,7 @@ def _deepspeed() -> Any:
     except ImportError as error:
         raise MissingDependency(
             "distribution.kind asks for ZeRO, and DeepSpeed is not installed",
-            remedy="pip install deepspeed, or take fsdp2, which shards as ZeRO-3 does",
+            remedy="pip install 'vlkit[deepspeed]', or take fsdp2, which shards as ZeRO-3 does",
         ) from error
     # Its own collectives for the CPU would be compiled here, for minutes; gloo's serve.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
