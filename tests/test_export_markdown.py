@@ -199,6 +199,20 @@ def test_deep_and_jumping_list_levels() -> None:
     assert "- [x] done" in markdown
 
 
+@pytest.mark.parametrize(
+    ("levels", "depths"),
+    [((2, 2, 2), (1, 1, 1)), ((1, 3, 3, 2), (1, 2, 2, 2)), ((3, 2, 3), (1, 1, 2))],
+)
+def test_items_of_one_level_stand_at_one_depth_wherever_a_list_begins(
+    levels: tuple[int, ...], depths: tuple[int, ...]
+) -> None:
+    items = [block("list_item", [line("x", 0, 0)], level=level, marker="•") for level in levels]
+    document = one_page(*items)
+    for page in (rendered(document.to_markdown()), lxml.html.fromstring(document.to_html())):
+        found = [len(item.xpath("ancestor::ul")) for item in page.xpath("//li")]
+        assert tuple(found) == depths
+
+
 def test_csv_is_read_by_the_standard_library() -> None:
     first, second = rich_document().to_csv()
     assert list(csv.reader(io.StringIO(first)))[1:] == [["Ada", "12"], ["Eva", "7"]]

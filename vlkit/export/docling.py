@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vlkit.document import Block, Document, Place
 from vlkit.errors import MissingDependency
 from vlkit.export.flow import RUNNING, Grid, Node, Passage, Picture, flow
-from vlkit.export.lists import ordinal
+from vlkit.export.lists import depth_below, ordinal
 from vlkit.export.prose import join_lines
 from vlkit.geometry import Box
 
@@ -55,6 +55,7 @@ class _Writer:
             size = Size(width=page.width, height=page.height)
             self.result.add_page(page_no=page.number, size=size)
         self.lists: list[ListGroup] = []
+        self.levels: list[int] = []
         for node in flow(document):
             self.node(node)
         for page in document.pages:
@@ -66,7 +67,7 @@ class _Writer:
         if isinstance(node, Passage) and node.role == "list_item":
             self.list_item(node)
             return
-        self.lists = []
+        self.lists, self.levels = [], []
         if isinstance(node, Grid):
             self.table(node)
         elif isinstance(node, Picture):
@@ -89,9 +90,9 @@ class _Writer:
 
     def list_item(self, node: Passage) -> None:
         """A nested list is a group inside the group of its parent's list."""
-        level = min(node.level, len(self.lists) + 1)
-        del self.lists[level:]
-        if len(self.lists) < level:
+        depth = depth_below(self.levels, node.level)
+        del self.lists[depth:]
+        if len(self.lists) < depth:
             parent = self.lists[-1] if self.lists else None
             self.lists.append(self.result.add_list_group(parent=parent))
         item = self.result.add_list_item(

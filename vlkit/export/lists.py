@@ -22,16 +22,29 @@ class Nested:
 
 
 def nest(items: Sequence[Block]) -> list[Nested]:
-    """Items by their levels; one that jumps levels goes one below the item before it."""
+    """Items by their levels (see ``depth_below``)."""
     top: list[Nested] = []
-    open_lists = [top]
+    open_lists, levels = [top], list[int]()
     for block in items:
-        level = min(max(block.level or 1, 1), len(open_lists))
-        del open_lists[level:]
+        del open_lists[depth_below(levels, block.level or 1) :]
         item = Nested(block)
         open_lists[-1].append(item)
         open_lists.append(item.children)
     return top
+
+
+def depth_below(levels: list[int], level: int) -> int:
+    """How deep an item stands, from 1: one below the nearest item before it of a lower level.
+
+    A list may begin at any level and jump levels: items of one level stay on one depth.
+
+    Args:
+        levels: Of the items that it may stand below, from the top; changed to those of the next.
+    """
+    while levels and levels[-1] >= level:
+        levels.pop()
+    levels.append(level)
+    return len(levels)
 
 
 def ordinal(marker: str | None) -> int | None:

@@ -13,7 +13,7 @@ from html import escape as escape_html
 from vlkit.document import Document
 from vlkit.export.flow import Grid, GridCell, Node, Passage, Picture, flow
 from vlkit.export.footnotes import Footnotes, find_footnotes
-from vlkit.export.lists import BULLETS, CHECKED, UNCHECKED, ordinal
+from vlkit.export.lists import BULLETS, CHECKED, UNCHECKED, depth_below, ordinal
 from vlkit.export.xml import printable
 
 _ALWAYS = re.compile(r"[\\`*]")
@@ -103,11 +103,10 @@ def _heading(text: str) -> str:
 def _list(items: list[Passage], notes: Footnotes) -> str:
     """Consecutive list items, children indented to their parent's text."""
     lines: list[str] = []
+    levels: list[int] = []
     indents: list[int] = []  # of the text at every open level
     for item in items:
-        # A level can only be one deeper than the one before it.
-        level = min(max(item.level, 1), len(indents) + 1)
-        indents = indents[: level - 1]
+        indents = indents[: depth_below(levels, item.level) - 1]
         marker, text = _marker(item.marker, notes.mark(item, escape))
         indent = indents[-1] if indents else 0
         lines.append(f"{' ' * indent}{marker} {text}".rstrip())
