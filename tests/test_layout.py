@@ -175,6 +175,16 @@ def test_what_repeats_in_the_margins_is_no_text() -> None:
         assert set(roles[1:-1]) == {"paragraph"}
 
 
+@pytest.mark.parametrize(("y", "size"), [(100 - 20, 10.0), (40, 12.0)])
+def test_a_running_head_beside_a_page_number_is_no_text(y: float, size: float) -> None:
+    """Though text follows after one line's height, and though the number is set larger."""
+    head = text_line("Notes on reading", 200, y)
+    number = text_line("9", 500, y + 10 - size, size)
+    page = read_pages([head, number, *paragraph(50, 100), *paragraph(50, 180, 12)]).pages[0]
+    roles = {block.text: block.role for block in page.blocks}
+    assert (roles["Notes on reading"], roles["9"]) == ("header", "page_number")
+
+
 def test_a_sentence_goes_on_over_the_page() -> None:
     document = read_pages(paragraph(50, 100, 12), paragraph(50, 100, 12))
     first, second = document.pages[0].blocks[-1], document.pages[1].blocks[0]

@@ -15,8 +15,8 @@ MARGIN = 0.13
 GAP = 0.8
 """They keep at least this many line heights from the text."""
 NEAR = 1.2
-"""Text that stands only once in a margin and is nearer to the text than this many line heights is
-part of it."""
+"""Text that stands only once in a margin, and not beside a page number, is part of the text where
+it is nearer to it than this many line heights."""
 SMALLER = 0.93
 """Footnotes are at most this part of the text's size."""
 
@@ -72,8 +72,9 @@ def _mark_lone(page: Page) -> None:
     numbers = [block for block in page.blocks if block.role == "page_number"]
     for block, at_top in _margins(page):
         far = block.box[3] < 0.1 * page.height if at_top else block.box[1] > 0.9 * page.height
-        edge = (running and far) or any(same_row(block.box, number.box) for number in numbers)
-        if not _is_small(block, body) or _touches(block, page, unit):
+        numbered = any(same_row(block.box, number.box) for number in numbers)
+        edge = (running and far) or numbered
+        if not _is_small(block, body) or _touches(block, page, (GAP if numbered else NEAR) * unit):
             continue
         if block.role == "paragraph" and edge and not _is_beside_text(block, page, body):
             block.role = "header" if at_top else "footer"
@@ -86,21 +87,20 @@ def _is_small(block: Block, body: float) -> bool:
 def _is_beside_text(block: Block, page: Page, body: float) -> bool:
     """Whether text or a heading stands in its row: the heading of a sidebar, no header."""
     return any(
-        other is not block and same_row(other.box, block.box) and not _is_small(other, body)
+        same_row(other.box, block.box) and not _is_small(other, body)
         for other in page.blocks
+        if other is not block and other.role != "page_number"
     )
 
 
-def _touches(block: Block, page: Page, unit: float) -> bool:
-    """Whether text follows at the distance of a paragraph."""
+def _touches(block: Block, page: Page, gap: float) -> bool:
+    """Whether text follows nearer than that."""
     near = [
         other
         for other in page.items
         if other is not block
         and overlap_x(block.box, other.box) > 0
-        and -1.0 * unit
-        < max(other.box[1] - block.box[3], block.box[1] - other.box[3])
-        < NEAR * unit
+        and -height(block.box) < max(other.box[1] - block.box[3], block.box[1] - other.box[3]) < gap
     ]
     return any(not isinstance(item, Block) or item.role == "paragraph" for item in near)
 
