@@ -1,5 +1,6 @@
 """`vlkit train`: a recipe to a model folder, and every way it can be wrong."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from vlkit import models
-from vlkit.checkpoint import load_tensors, save_folder
+from vlkit.checkpoint import load_tensors, save_folder, save_tensors
 from vlkit.data.bpe import CaptionTokenizer
 from vlkit.errors import (
     CheckpointError,
@@ -20,6 +21,8 @@ from vlkit.errors import (
     VlkitError,
 )
 from vlkit.models.clip import Clip
+from vlkit.models.detailclip import DetailClip
+from vlkit.models.trunks import ImageTrunk
 from vlkit.training.logs import read_log
 from vlkit.training.train import train_recipe
 
@@ -157,6 +160,99 @@ def test_a_model_on_a_trunk_leaves_it_as_it_is(recipe: Path, tmp_path: Path) -> 
         assert torch.equal(again[f"image.{name}"], weight)
 
 
+DETAIL = [
+    *("model.name=detailclip", "data.views=detail", "card.name=toy-detail"),
+    *("model.config.width=8", "model.config.freeze_stem=false", "model.config.momentum=0.5"),
+    *("model.config.distillation.hidden=8", "model.config.distillation.bottleneck=4"),
+    *("model.config.distillation.prototypes=16", "model.config.reconstruction.heads=2"),
+    "shelf.trunk=trunk-image",
+]
+
+
+def detail_recipe(recipe: Path) -> Path:
+    """The same sizes as a DetailCLIP, whose projections have no settings of their own."""
+    text = recipe.read_text()
+    start, end = text.index("[model.config.image_projection]"), text.index("[data]")
+    file = recipe.with_name("detail.toml")
+    file.write_text(text[:start] + text[end:])
+    return file
+
+
+def test_the_shelf_gets_the_averaged_tower_and_a_clip_that_names_it(
+    recipe: Path, tmp_path: Path
+) -> None:
+    whole = models.load(train_recipe(detail_recipe(recipe), DETAIL))
+    assert isinstance(whole, DetailClip)
+    shelf = tmp_path / "run" / "shelf"
+    assert {folder.name for folder in shelf.iterdir()} == {"trunk-image", "toy-detail"}
+
+    trunk = load_tensors(shelf / "trunk-image" / "model.safetensors")
+    average = whole.teacher.image.state_dict()
+    student = whole.student.image.state_dict()
+    assert {name.removeprefix("image.") for name in trunk} == set(average)
+    assert all(torch.equal(trunk[f"image.{name}"], average[name]) for name in average)
+    assert any(not torch.equal(average[name], student[name]) for name in average)
+
+    own = load_tensors(shelf / "toy-detail" / "model.safetensors")
+    assert {name.split(".")[0] for name in own} == {
+        *("text", "image_projection", "text_projection", "logit_scale")
+    }
+    pixels, ids = torch.randn(2, 3, 32, 32), torch.randint(1, 299, (2, 12))
+    ids[:, -1] = 299
+    small = models.load(shelf / "toy-detail")
+    assert isinstance(small, Clip)
+    expected = whole.eval().encode_image(pixels, teacher=True).pooled
+    torch.testing.assert_close(small.encode_image(pixels).pooled, expected)
+    expected = whole.encode_text(ids, teacher=True).pooled
+    torch.testing.assert_close(small.encode_text(ids).pooled, expected)
+    tower = models.load(shelf / "trunk-image")
+    assert isinstance(tower, ImageTrunk)
+    torch.testing.assert_close(tower(pixels).tokens, small.image(pixels).tokens)
+    assert "toy-detail" in (shelf / "trunk-image" / "README.md").read_text()
+
+    # Another model on the same trunk, and a trunk that is no longer the one it was.
+    other = train_recipe(
+        recipe,
+        [f"output={tmp_path / 'on'}", f"trunk.folder={shelf / 'trunk-image'}"],
+    )
+    assert not any(n.startswith("image.") for n in load_tensors(other / "model.safetensors"))
+    other.rename(shelf / "toy")
+    on_it = models.load(shelf / "toy")
+    assert isinstance(on_it, Clip)
+    torch.testing.assert_close(on_it.image(pixels).tokens, small.image(pixels).tokens)
+    save_tensors(shelf / "trunk-image" / "model.safetensors", {**trunk, "more": torch.ones(1)})
+    with pytest.raises(CheckpointError, match="stands on another trunk"):
+        models.load(shelf / "toy-detail")
+
+
+SHELF_RECIPES = Path(__file__).parents[1] / "models"
+TOY = [
+    *("image_size=32", "patch_size=8", "width=16", "depth=1", "heads=2"),
+    *("text.vocab_size=300", "text.width=16", "text.depth=1", "text.heads=2"),
+]
+
+
+def test_the_recipes_of_the_shelf_run_at_toy_size(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """detailclip-nano makes the trunk that clip-nano then stands on."""
+    monkeypatch.chdir(tmp_path)
+    settings = ["steps=2", "schedule.warmup=1", "batch.size=8", "batch.chunks=2"]
+    settings += ["tokens.entries=300", f"data.path={data}", "logging.tensorboard=false"]
+    settings += [f"model.config.{t if t.startswith('text') else f'image.{t}'}" for t in TOY]
+    monkeypatch.setenv("VLKIT_DATA", str(tmp_path))
+    detail = SHELF_RECIPES / "detailclip-nano" / "recipe.toml"
+    small = ["model.config.distillation.prototypes=16", "model.config.reconstruction.heads=2"]
+    train_recipe(detail, settings + small)
+    shutil.copytree("runs/detailclip-nano/shelf", "models")
+    folder = train_recipe(SHELF_RECIPES / "clip-nano" / "recipe.toml", settings)
+    described = json.loads((folder / "config.json").read_text())
+    assert described["trunk"]["name"] == "trunk-image"
+    shutil.copytree(folder, "models/clip-nano")
+    assert isinstance(models.load(Path("models/clip-nano").absolute()), Clip)
+    assert isinstance(models.load(Path("models/detailclip-nano").absolute()), Clip)
+
+
 @pytest.mark.parametrize(
     ("settings", "kind", "message"),
     [
@@ -174,7 +270,8 @@ def test_a_model_on_a_trunk_leaves_it_as_it_is(recipe: Path, tmp_path: Path) -> 
         (["model.config.text.vocab_size=258"], RecipeError, "the text tower room for 258"),
         (["tokens.file=nowhere.json"], InputError, "no such tokenizer"),
         (["model.start=nowhere"], CheckpointError, "there is no model here"),
-        (["trunk.folder=nowhere", "trunk.prefix=image."], CheckpointError, "can't be read"),
+        (["trunk.folder=nowhere"], CheckpointError, "nowhere: there is no such trunk"),
+        (["trunk.folder=nowhere", "shelf.trunk=t"], RecipeError, r"\[trunk\] or \[shelf\]"),
         (["stage=first"], VlkitError, "stage"),
         (["optimizer.groups.imgae.rate=1.0"], UnknownName, "Did you mean 'image'"),
     ],

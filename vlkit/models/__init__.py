@@ -17,6 +17,7 @@ MODELS = {
     "clip": "vlkit.models.clip:Clip",
     "cgvlm": "vlkit.models.cgvlm:CgVlm",
     "detailclip": "vlkit.models.detailclip:DetailClip",
+    "image-trunk": "vlkit.models.trunks:ImageTrunk",
 }
 
 # Beside the package, where it runs from its repository.

@@ -18,7 +18,7 @@ from vlkit.evaluation.result import MODEL_PACKAGES, EvalResult, installed_versio
 from vlkit.evaluation.retrieval import recalls
 from vlkit.models import load, local_folder
 from vlkit.models.clip import Clip
-from vlkit.models.detailclip import DetailClip
+from vlkit.models.pairs import as_clip
 
 BATCH = 64
 
@@ -49,7 +49,7 @@ def evaluate_retrieval(
         ModelError: The model has no vectors for both, or no tokenizer beside it.
         InputError: The folder holds no pictures with captions.
     """
-    clip = _as_clip(model)
+    clip = as_clip(load(model))
     tokenizer = _tokenizer(model, clip)
     captions = open_captions(data, split)
     on_total("retrieval", len(captions))
@@ -74,18 +74,6 @@ def evaluate_retrieval(
         metrics=recalls(similarity, np.array(owners)),
         command=shlex.join(command + (["--split", split] if split else [])),
         versions=installed_versions(MODEL_PACKAGES),
-    )
-
-
-def _as_clip(name: str) -> Clip:
-    model = load(name)
-    if isinstance(model, DetailClip):
-        return model.to_clip()
-    if isinstance(model, Clip):
-        return model.eval()
-    raise ModelError(
-        f"{name} is a {model.model_name}, which has no vectors of pictures and texts to compare",
-        remedy="Name a clip or a detailclip",
     )
 
 

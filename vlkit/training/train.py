@@ -19,6 +19,7 @@ from vlkit import __version__, recipe
 from vlkit.card import Card, Cost, Made, render
 from vlkit.checkpoint import (
     TOKENIZER,
+    WEIGHTS,
     Pretrained,
     load_folder,
     load_tensors,
@@ -28,11 +29,12 @@ from vlkit.checkpoint import (
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
 from vlkit.data.captions import Captions, open_captions
 from vlkit.data.views import Views
-from vlkit.errors import RecipeError
+from vlkit.errors import CheckpointError, RecipeError
 from vlkit.models import model_class
 from vlkit.nn.images import ImageEncoder
 from vlkit.nn.texts import TextEncoder
 from vlkit.training.loop import Plan, Trained, train
+from vlkit.training.shelf import ForShelf, save_for_shelf
 from vlkit.training.sources import CaptionSource
 from vlkit.training.task import Task
 
@@ -88,22 +90,36 @@ class OnTrunk:
 
     Attributes:
         folder: Its model folder.
-        prefix: What its weights' names begin with in this model.
+        prefix: What comes before its weights' names in this model.
     """
 
     folder: Path
-    prefix: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Plan):
-    """Everything that ``vlkit train`` needs: the plan, and what is trained on what."""
+    """Everything that ``vlkit train`` needs: the plan, and what is trained on what.
+
+    Attributes:
+        trunk: A trunk that the model stands on.
+        shelf: What else is written, into ``shelf`` under ``output``, once the model is done.
+    """
 
     model: Model
     data: Data
     card: Card
     tokens: Tokens = field(default_factory=Tokens)
     trunk: OnTrunk | None = None
+    shelf: ForShelf | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.trunk is not None and self.shelf is not None:
+            raise RecipeError(
+                "a model that stands on a trunk has none to give to the shelf",
+                remedy="Leave out [trunk] or [shelf]",
+            )
 
 
 def train_recipe(path: Path, settings: Sequence[str] = ()) -> Path:
@@ -151,7 +167,13 @@ def build_model(plan: Recipe) -> Pretrained:
 
 
 def _stand_on(model: nn.Module, trunk: OnTrunk) -> None:
-    weights = load_tensors(trunk.folder / "model.safetensors")
+    if not (trunk.folder / WEIGHTS).exists():
+        raise CheckpointError(
+            "there is no such trunk",
+            remedy="Train it as its recipe says, or name it: --set trunk.folder=FOLDER",
+            file=trunk.folder,
+        )
+    weights = load_tensors(trunk.folder / WEIGHTS)
     named = {trunk.prefix + name: weight for name, weight in weights.items()}
     own = {name: weight for name, weight in model.state_dict().items() if name not in named}
     load_weights(model, {**own, **named}, file=trunk.folder)
@@ -191,7 +213,7 @@ def _tokenizer(tokens: Tokens, captions: Captions, model: nn.Module) -> CaptionT
 def _facts(plan: Recipe, tokenizer: CaptionTokenizer) -> dict[str, Any]:
     """What must not change between the parts of one run; speed and logging may."""
     table = recipe.to_table(plan)
-    for free in ("output", "checkpoints", "logging", "distribution", "compile", "card"):
+    for free in ("output", "checkpoints", "logging", "distribution", "compile", "card", "shelf"):
         table.pop(free, None)
     for free in ("chunks", "workers"):
         table["batch"].pop(free, None)
@@ -229,17 +251,23 @@ def _save(
         {"vlkit": __version__, "torch": torch.__version__, "python": platform.python_version()},
     )
     folder = plan.output / "model"
+    tokens = tokenizer.save(plan.output / TOKENIZER)
     save_folder(
         folder,
         model=plan.model.name,
         config=recipe.to_table(model.config),
         weights=trained.weights,
-        tokenizer=tokenizer.save(plan.output / TOKENIZER),
+        tokenizer=tokens,
         card=render(made),
         trunk=None if plan.trunk is None else (plan.trunk.folder, plan.trunk.prefix),
         facts={"card": recipe.to_table(made)},
     )
     print(f"the model is in {folder}", file=sys.stderr)
+    if plan.shelf is not None:
+        done = type(model).from_config(model.config)  # training may have sharded the model itself
+        load_weights(done, trained.weights)
+        placed = save_for_shelf(plan.output / "shelf", plan.shelf, done, tokens, made)
+        print(f"for the shelf: {placed} on {plan.shelf.trunk}", file=sys.stderr)
 
 
 def _machine() -> str:

@@ -1,0 +1,58 @@
+"""Trunks by themselves: an encoder that was trained once and that several models stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from vlkit.checkpoint import Pretrained, load_weights
+from vlkit.nn.features import Features
+from vlkit.nn.images import ImageEncoder, ImageTower
+
+
+class ImageTrunk(Pretrained):
+    """An image tower alone; its weights' names begin with ``image.``, as in the models on it."""
+
+    model_name: ClassVar[str] = "image-trunk"
+    Config: ClassVar[type[ImageTower]] = ImageTower
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        super().__init__()
+        self.config: ImageTower = encoder.config
+        self.image = encoder
+
+    def forward(self, pixels: Tensor, keep: Tensor | None = None) -> Features:
+        """As ``ImageEncoder.forward``."""
+        features: Features = self.image(pixels, keep)
+        return features
+
+    @classmethod
+    def from_config(cls, config: ImageTower) -> ImageTrunk:
+        """The tower with random weights."""
+        return cls(ImageEncoder.create(config))
+
+    @classmethod
+    def from_original(
+        cls, state_dict: Mapping[str, Tensor], config: Mapping[str, Any]
+    ) -> ImageTrunk:
+        """The tower with weights as timm publishes them; a classifier is left out.
+
+        Args:
+            state_dict: Under timm's names.
+            config: ``architecture``, a name that timm lists.
+
+        Raises:
+            UnknownName: if timm has no such architecture.
+            CheckpointError: if the weights are of another one.
+        """
+        model = cls.from_config(ImageTower("timm", config["architecture"]))
+        classifier = ("head.", "fc_norm.") if "head.weight" in state_dict else ()
+        weights = {
+            f"image.tower.{name}": value
+            for name, value in state_dict.items()
+            if not name.startswith(classifier)
+        }
+        load_weights(model, weights)
+        return model.eval()
