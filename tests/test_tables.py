@@ -172,6 +172,17 @@ def test_only_horizontal_rules():
     assert content(find(goods(), rules)[0]) == GOODS
 
 
+def test_no_row_is_left_in_which_no_cell_begins():
+    rules = [(50.0, y, 350.0, y) for y in (50.0, 90.0, 120.0, 150.0, 180.0)]
+    head = [("Receipt12", 60, 55), ("2018-04", 214, 55), ("Shop", 276, 55)]
+    head += [("No", 60, 71), ("0123456789", 92, 71), ("TillCounter", 212, 71), ("Cashier", 282, 71)]
+    goods = [("Salt", 60, 100), ("1.20", 310, 100), ("Rye bread", 60, 130), ("3.40", 310, 130)]
+    goods += [("Blackcurrant jam", 60, 160), ("4.20", 300, 160)]
+    (table,) = find(lines(*head, *goods), rules)
+    assert {cell.row for cell in table.cells} == set(range(table.rows))
+    assert content(table)[-2:] == [["Rye bread", "3.40"], ["Blackcurrant jam", "4.20"]]
+
+
 def test_tables_side_by_side_with_a_rule_under_every_row():
     def half(x: float) -> list[Line]:
         return lines(

@@ -27,7 +27,13 @@ from vlkit.layout.tables.mirror import (
     mirrored_rules,
     mirrored_tokens,
 )
-from vlkit.layout.tables.ruled import crossing_groups, grid_of, rules_box, split_rows
+from vlkit.layout.tables.ruled import (
+    crossing_groups,
+    grid_of,
+    rules_box,
+    split_rows,
+    without_unused,
+)
 from vlkit.layout.tables.rules import Rules, find_rules
 from vlkit.layout.tables.stacked import RuleStack, rule_stacks
 from vlkit.layout.tables.texture import texture
@@ -95,7 +101,7 @@ def _grids(tokens: Sequence[Token], rules: Rules, unit: float) -> list[tuple[Gri
         grid = aligned_grid(stretch, unit)
         if grid is not None and is_plausible(grid, stretch, unit, ruled=False):
             grids.append((grid, False))
-    return grids
+    return [(without_unused(grid), drawn) for grid, drawn in grids]
 
 
 def _is_drawing(
