@@ -31,6 +31,7 @@ from vlkit.layout.headings import section_depth
 from vlkit.layout.lines import tidy_lines
 from vlkit.layout.lists import list_marker
 from vlkit.layout.stages import analyse
+from vlkit.text_layer import TextContent, TextLayer
 
 SIZE = 10.0
 
@@ -463,3 +464,13 @@ def test_panels_are_one_figure_unless_each_has_its_caption() -> None:
     assert [figure.box for figure in one] == [pytest.approx((50, 50, 470, 150), abs=4)]
     captions = [caption("Figure 1. Left", 60), caption("Figure 2. Right", 280)]
     assert len(find_figures(captions, [], image, 10.0)) == 2
+
+
+def test_a_picture_under_running_text_is_its_ground() -> None:
+    content = TextContent(pictures=[(40.0, 40.0, 560.0, 400.0)])
+    white = np.full((800, 600, 3), 255, np.uint8)
+    image = PageImage(1, 600, 800, lambda: white, text_layer=TextLayer(lambda: content))
+    label = [text_line("A label", 60, 60)]
+    assert [figure.box for figure in find_figures(label, [], image, SIZE)] == content.pictures
+    two_columns = [*paragraph(50, 100, 4, 7), *paragraph(310, 100, 4, 7)]
+    assert find_figures(two_columns, [], image, SIZE) == []

@@ -84,15 +84,15 @@ def _objects(
 ) -> list[Box]:
     """A PDF's pictures and drawings, and ink that belongs to neither, such as filled bars.
 
-    Drawings that reach over text show where ink may be looked for, and no more.
+    What running text stands on is its ground, no figure.
     """
     wide = [line for line in lines if width(line.box) > TEXT_WIDTH * line_height]
 
     def holds_text(box: Box) -> bool:
         return sum(shared_area(line.box, box) > INSIDE * area(line.box) for line in wide) >= 3
 
-    drawings = [box for box in content.drawings if not holds_text(box)]
-    return [*content.pictures, *drawings, *(box for box in regions if not holds_text(box))]
+    found = (*content.pictures, *content.drawings, *regions)
+    return [box for box in found if not holds_text(box)]
 
 
 def take_lines(figures: Sequence[Figure], lines: Sequence[Line], line_height: float) -> list[Line]:
