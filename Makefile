@@ -2,7 +2,8 @@
 # make test                  install everything and run the tests
 # make check                 lint and types
 # make bench                 the figures of benchmarks/reading.py (needs VLKIT_DATA; long)
-.PHONY: run test test-slow check bench lock wheel clean
+# make shelf                 the wheel vlkit-shelf with the trained models of models/
+.PHONY: run test test-slow check bench lock wheel shelf clean
 
 PYTHON ?= python3
 FILE ?=
@@ -31,6 +32,9 @@ bench: .venv/.bench
 
 wheel: .venv/.all
 	$(UV) build --wheel --python $(BIN)/python
+
+shelf: .venv/.all
+	cd shelf && $(CURDIR)/$(BIN)/python -m hatchling build -t wheel -d $(CURDIR)/dist
 
 lock:
 	@$(UV) pip compile --universal --generate-hashes pyproject.toml --all-extras --group dev --group bench -q -o requirements.lock

@@ -206,7 +206,7 @@ def test_refusals(tmp_path: Path) -> None:
     other = Clip(TINY).state_dict()
     with pytest.raises(CheckpointError, match="not of this Clip"):
         Clip.from_original(other, {"architecture": "RN50"})
-    with pytest.raises(UnknownName, match="model on the shelf 'nothing'"):
+    with pytest.raises(UnknownName, match="unknown model 'nothing'"):
         vlkit.models.load("nothing")
     with pytest.raises(UnknownName, match="clip"):
         vlkit.models.model_class("clop")

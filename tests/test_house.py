@@ -33,7 +33,7 @@ FLOORS = {
     2: ["nn", "adapters", "losses", "checkpoint"],
     3: ["models"],
     4: ["reading", "retrieval", "training"],
-    5: ["__init__", "__main__", "cli", "doctor", "service", "demo"],
+    5: ["__init__", "__main__", "cli", "cli_models", "doctor", "service", "demo"],
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -262,7 +262,7 @@ def _weights_of(trunk: Trunk, places: Sequence[Path], folder: Path) -> dict[str,
         return {trunk.prefix + name: tensor for name, tensor in load_tensors(file).items()}
     raise CheckpointError(
         f"its trunk {trunk.name} is missing: {places[0] / trunk.name / WEIGHTS}",
-        remedy=f"Put the folder {trunk.name} beside it, or run `vlkit models fetch {trunk.name}`",
+        remedy=f"Put the folder {trunk.name} beside it, or install vlkit-shelf (`make shelf`)",
         file=folder,
     )
 
@@ -283,25 +283,52 @@ def resolve(
         return Path(source)
     if str(source).count("/") != 1 or str(source).startswith((".", "/")) or Path(source).exists():
         read_config(Path(source))
+    return download(
+        str(source),
+        (CONFIG, WEIGHTS),
+        (TOKENIZER, CARD),
+        revision=revision,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+    )
+
+
+def download(
+    hub: str,
+    needed: Sequence[str],
+    helpful: Sequence[str] = (),
+    *,
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+    local_files_only: bool = False,
+) -> Path:
+    """Fetch files of a hub id into the hub's own cache; gives their folder.
+
+    Args:
+        helpful: Files that may be missing there.
+
+    Raises:
+        CheckpointError: One that is needed is not there, or the hub can't be reached.
+    """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
     found = Path()
-    for name in (CONFIG, WEIGHTS, TOKENIZER, CARD):
+    for name in (*needed, *helpful):
         try:
-            found = Path(
-                hf_hub_download(
-                    str(source),
-                    name,
-                    revision=revision,
-                    cache_dir=cache_dir,
-                    local_files_only=local_files_only,
-                )
+            file = hf_hub_download(
+                hub,
+                name,
+                revision=revision,
+                cache_dir=cache_dir,
+                local_files_only=local_files_only,
             )
         except (EntryNotFoundError, OSError, ValueError) as error:
-            if name in (CONFIG, WEIGHTS):
-                raise _unreachable(source, name, error) from error
-    return found.parent
+            if name in needed:
+                raise _unreachable(hub, name, error) from error
+        else:
+            found = Path(file).parent
+    return found
 
 
 def _unreachable(source: str | Path, name: str, error: Exception) -> CheckpointError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from vlkit import __version__
+from vlkit import __version__, cli_models
 from vlkit.errors import OutputError, UnknownName, VlkitError
 from vlkit.extras import require
 
@@ -26,6 +26,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Read documents, offline; train and measure the models that do it.",
 )
+
+app.add_typer(cli_models.models, name="models")
+app.command()(cli_models.verify)
 
 ALL_DONE, NONE_DONE, SOME_DONE = 0, 1, 3
 INTERRUPTED = 130
@@ -213,7 +216,7 @@ def train(
 
 @app.command()
 def doctor() -> None:
-    """Show which engines and languages work here, and what to install for the rest."""
+    """Show which engines, languages and models are here, and what to install for the rest."""
     from rich.console import Console
 
     from vlkit.doctor import examine

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from vlkit.errors import VlkitError
+from vlkit.models.tiers import Tier, here
 from vlkit.reading.stages import load_engine
+
+REMEDIES: dict[Tier, str] = {
+    "bundled": "install the wheel that `make shelf` builds",
+    "recommended": "vlkit models, and vlkit models fetch NAME",
+    "own": "vlkit train RECIPE",
+}
 
 
 @dataclass(frozen=True)
@@ -14,7 +21,7 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        what: The engine or extra.
+        what: The engine, extra or tier of models.
         works: Whether it can be used here and now.
         detail: Version and languages, or what is wrong.
         remedy: What to install.
@@ -27,13 +34,21 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at every engine that is installed and every extra."""
+    """Look at every engine that is installed, every extra, and the three tiers of models."""
     engines = [_engine(name) for name in sorted(entry_points(group="vlkit.engines").names)]
     extras = [
         _extra("tesserocr", "tesserocr", "Tesseract without a process for every page"),
         _extra("docling", "docling-core", "Document.to_docling()"),
     ]
-    return [*engines, *extras]
+    tiers = [_tier(tier, found) for tier, found in here().items()]
+    return [*engines, *extras, *tiers]
+
+
+def _tier(tier: Tier, found: list[str]) -> Finding:
+    what, remedy = f"{tier} models", REMEDIES[tier]
+    if not found:
+        return Finding(what, False, "none here", remedy)
+    return Finding(what, True, ", ".join(found))
 
 
 def _engine(name: str) -> Finding:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from vlkit.errors import UnknownName
 from vlkit.extras import require
+from vlkit.models.recommended import RECOMMENDED, folder_of, missing
+from vlkit.models.shelves import bundled_shelves, own_shelf
+from vlkit.models.tiers import find
 
 if TYPE_CHECKING:
     from vlkit.checkpoint import Pretrained
@@ -19,9 +22,6 @@ MODELS = {
     "detailclip": "vlkit.models.detailclip:DetailClip",
     "image-trunk": "vlkit.models.trunks:ImageTrunk",
 }
-
-# Beside the package, where it runs from its repository.
-SHELF = Path(__file__).parents[2] / "models"
 
 
 def model_class(name: str) -> type[Pretrained]:
@@ -38,53 +38,48 @@ def model_class(name: str) -> type[Pretrained]:
 
 
 def load(source: str | Path) -> Pretrained:
-    """The model of that name on the shelf, in that folder, or behind that hub id.
+    """The model of that name, in that folder, or behind that hub id.
 
-    Besides vlkit's own folders it reads those of open_clip (``open_clip_config.json``) and Hugging
-    Face's CLIP and SigLIP.
+    A name is that of a bundled model, of recommended weights that were fetched or carried in, or
+    of a model of one's own. Besides vlkit's own folders it reads those of open_clip
+    (``open_clip_config.json``) and Hugging Face's CLIP and SigLIP.
 
     Raises:
-        UnknownName: if nothing on the shelf has that name.
+        UnknownName: if nothing has that name.
         CheckpointError: if the folder holds no model that is known here, another trunk's weights
-            or pickled ones, or if the hub can't be reached.
+            or pickled ones, if recommended weights are not here, or if the hub can't be reached.
         MissingDependency: without the extra ``models``.
     """
     require("models")
     from vlkit import checkpoint
+    from vlkit.models.published import load_published
 
     folder = local_folder(source)
+    if str(source) in RECOMMENDED and folder == folder_of(str(source)):
+        return load_published(str(source), folder)
     if foreign := _foreign(folder):
         return foreign
-    described = checkpoint.load_folder(folder, shelves=(SHELF,))
+    described = checkpoint.load_folder(folder, shelves=(*bundled_shelves(), own_shelf()))
     return model_class(described.model).from_folder(described)
 
 
 def local_folder(source: str | Path) -> Path:
-    """The model's folder: as given, on the shelf, or where the hub's files were put.
+    """The model's folder: as given, by its name, or where the hub's files were put.
 
     Raises:
         UnknownName, CheckpointError: As ``load``.
     """
     from vlkit import checkpoint
 
-    return _local(source) or checkpoint.resolve(source)
-
-
-def on_the_shelf() -> list[str]:
-    """Names of the models that need no network."""
-    return sorted(path.parent.name for path in SHELF.glob("*/config.json"))
-
-
-def _local(source: str | Path) -> Path | None:
-    """The folder, if it is one, or one on the shelf; None for a hub id."""
     path = Path(source)
     if path.is_dir():
         return path
     if path.name != str(source):  # no plain name
-        return None
-    if (SHELF / path.name).is_dir():
-        return SHELF / path.name
-    raise UnknownName("model on the shelf", path.name, on_the_shelf())
+        return checkpoint.resolve(source)
+    entry = find(path.name)
+    if entry.folder is None:
+        raise missing(entry.name)
+    return entry.folder
 
 
 def _foreign(folder: Path) -> Pretrained | None:

@@ -1,0 +1,1 @@
+"""The folder ``models`` beside this file: vlkit's shelf, installed."""
