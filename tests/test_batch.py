@@ -154,7 +154,12 @@ def test_ctrl_c_ends_the_run_and_says_how_to_go_on(tmp_path: Path, awaited: str)
     program = Path(sys.executable).with_name("vlkit")
     command = [program, "read", folder, "--output", out, "--engine", "pdf-text", "--workers", "2"]
     run = subprocess.Popen(
-        [*map(str, command)], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*map(str, command)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Tests that run in a shell's background inherit that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while run.poll() is None and not list(out.glob(awaited)):
         time.sleep(0.02)
