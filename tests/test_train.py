@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.test_shelf import reproduces_its_outputs
 from vlkit import models
 from vlkit.checkpoint import load_tensors, save_folder, save_tensors
 from vlkit.data.bpe import CaptionTokenizer
@@ -210,6 +211,9 @@ def test_the_shelf_gets_the_averaged_tower_and_a_clip_that_names_it(
     torch.testing.assert_close(tower(pixels).tokens, small.image(pixels).tokens)
     assert "toy-detail" in (shelf / "trunk-image" / "README.md").read_text()
 
+    for name in ("trunk-image", "toy-detail"):
+        reproduces_its_outputs(shelf / name)
+
     # Another model on the same trunk, and a trunk that is no longer the one it was.
     other = train_recipe(
         recipe,
@@ -249,8 +253,8 @@ def test_the_recipes_of_the_shelf_run_at_toy_size(
     described = json.loads((folder / "config.json").read_text())
     assert described["trunk"]["name"] == "trunk-image"
     shutil.copytree(folder, "models/clip-nano")
-    assert isinstance(models.load(Path("models/clip-nano").absolute()), Clip)
-    assert isinstance(models.load(Path("models/detailclip-nano").absolute()), Clip)
+    for name in ("trunk-image", "detailclip-nano", "clip-nano"):
+        reproduces_its_outputs(Path("models").absolute() / name)
 
 
 @pytest.mark.parametrize(

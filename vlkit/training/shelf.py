@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from vlkit import recipe
 from vlkit.card import Made, render
-from vlkit.checkpoint import Pretrained, save_folder
+from vlkit.checkpoint import Pretrained, save_folder, save_tensors
+from vlkit.models.clip import Clip
 from vlkit.models.pairs import as_clip
 from vlkit.models.trunks import ImageTrunk
+
+GOLDEN = "golden.safetensors"
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,9 @@ def save_for_shelf(
         card=render(of_trunk),
         facts={"card": recipe.to_table(of_trunk)},
     )
+    save_golden(trunk, tower)
     of_clip = _of(clip, made)
-    return save_folder(
+    folder = save_folder(
         shelf / made.card.name,
         model=clip.model_name,
         config=recipe.to_table(clip.config),
@@ -69,6 +76,33 @@ def save_for_shelf(
         trunk=(trunk, ""),
         facts={"card": recipe.to_table(of_clip)},
     )
+    save_golden(folder, clip)
+    return folder
+
+
+def save_golden(folder: Path, model: Clip | ImageTrunk) -> None:
+    """Write what the model makes of made-up inputs, for tests to ask for again."""
+    save_tensors(folder / GOLDEN, golden_outputs(model))
+
+
+@torch.no_grad()
+def golden_outputs(model: Clip | ImageTrunk) -> dict[str, Tensor]:
+    """Vectors of a picture of waves and, of a CLIP, of the text whose tokens are 1, 2, 3, …
+
+    Returns:
+        ``tokens`` ``[1, N, W]`` and, where the model has them, ``pooled`` and ``text`` ``[1, W]``.
+    """
+    model.eval()
+    side = model.image.image_size
+    pixels = torch.linspace(0, 60, 3 * side * side).reshape(1, 3, side, side).sin()
+    if isinstance(model, ImageTrunk):
+        seen, read = model(pixels), None
+    else:
+        ids = torch.arange(1, model.text.context_length + 1)[None]
+        ids[0, -1] = model.text.vocab_size - 1
+        seen, read = model.encode_image(pixels), model.encode_text(ids).pooled
+    found = {"tokens": seen.tokens, "pooled": seen.pooled, "text": read}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
 def _of(model: Pretrained, made: Made) -> Made:

@@ -31,10 +31,11 @@ from vlkit.data.captions import Captions, open_captions
 from vlkit.data.views import Views
 from vlkit.errors import CheckpointError, RecipeError
 from vlkit.models import model_class
+from vlkit.models.clip import Clip
 from vlkit.nn.images import ImageEncoder
 from vlkit.nn.texts import TextEncoder
 from vlkit.training.loop import Plan, Trained, train
-from vlkit.training.shelf import ForShelf, save_for_shelf
+from vlkit.training.shelf import ForShelf, save_for_shelf, save_golden
 from vlkit.training.sources import CaptionSource
 from vlkit.training.task import Task
 
@@ -263,9 +264,14 @@ def _save(
         facts={"card": recipe.to_table(made)},
     )
     print(f"the model is in {folder}", file=sys.stderr)
+    kind = model_class(plan.model.name)
+    if plan.shelf is None and not issubclass(kind, Clip):
+        return
+    done = kind.from_config(model.config)  # training may have sharded the model itself
+    load_weights(done, trained.weights)
+    if isinstance(done, Clip):
+        save_golden(folder, done)
     if plan.shelf is not None:
-        done = type(model).from_config(model.config)  # training may have sharded the model itself
-        load_weights(done, trained.weights)
         placed = save_for_shelf(plan.output / "shelf", plan.shelf, done, tokens, made)
         print(f"for the shelf: {placed} on {plan.shelf.trunk}", file=sys.stderr)
 

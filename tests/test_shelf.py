@@ -1,0 +1,47 @@
+"""Every model on the shelf loads, is small, has a card, and gives the vectors it gave when made."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from vlkit import models
+from vlkit.card import Made
+from vlkit.checkpoint import load_tensors
+from vlkit.models.clip import Clip
+from vlkit.models.trunks import ImageTrunk
+from vlkit.recipe import parse
+from vlkit.training.shelf import GOLDEN, golden_outputs
+
+SHELF = Path(__file__).parents[1] / "models"
+FOLDERS = sorted(file.parent for file in SHELF.glob("*/config.json"))
+LIMIT = 16e6
+
+
+def reproduces_its_outputs(folder: Path) -> None:
+    model = models.load(folder)
+    assert isinstance(model, Clip | ImageTrunk)
+    stored, now = load_tensors(folder / GOLDEN), golden_outputs(model)
+    assert set(stored) == set(now)
+    for name, tensor in stored.items():
+        torch.testing.assert_close(now[name], tensor, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_model_is_what_it_was(folder: Path) -> None:
+    torch.set_num_threads(1)
+    reproduces_its_outputs(folder)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_model_is_small_and_says_where_it_is_from(folder: Path) -> None:
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= LIMIT
+    made = parse(json.loads((folder / "config.json").read_text())["card"], Made)
+    assert made.card.name == folder.name
+    assert made.card.data_licence in (folder / "README.md").read_text()
+
+
+def test_each_recipe_names_its_model() -> None:
+    for recipe in SHELF.glob("*/recipe.toml"):
+        assert f'name = "{recipe.parent.name}"' in recipe.read_text(encoding="utf-8")
