@@ -488,7 +488,7 @@ def test_two_processes_take_the_step_of_one(tmp_path):
     model.after_step(1)
     wanted = {"loss": loss.detach(), "patch_centre": model.patch_centre} | gradients(model)
     for place in range(2):
-        found = torch.load(f"{tmp_path}/result.{place}")
+        found = torch.load(f"{tmp_path}/result.{place}", weights_only=True)
         assert found.keys() == wanted.keys()
         for name, value in found.items():
             torch.testing.assert_close(value, wanted[name], atol=1e-5, rtol=1e-4, msg=name)

@@ -151,7 +151,7 @@ def _one_of_two(place, store, results):
 def test_two_processes_give_the_loss_and_gradients_of_one(tmp_path: Path):
     spawn(_one_of_two, (str(tmp_path / "store"), str(tmp_path / "result")), nprocs=2)
     for place in range(2):
-        rows = torch.load(f"{tmp_path}/result.{place}")
+        rows = torch.load(f"{tmp_path}/result.{place}", weights_only=True)
         for row, with_bias in zip(rows, (False, True, False, True), strict=False):
             image, text, scale, bias = (each.requires_grad_() for each in pairs())
             value = siglip(image, text, scale, bias) if with_bias else info_nce(image, text, scale)

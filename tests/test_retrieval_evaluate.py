@@ -11,11 +11,12 @@ pytest.importorskip("open_clip")
 
 from PIL import Image  # noqa: E402
 
+from tests.photos import write_photos  # noqa: E402
 from tests.test_train import RECIPE  # noqa: E402
 from vlkit import recipe  # noqa: E402
 from vlkit.checkpoint import save_folder  # noqa: E402
 from vlkit.data.bpe import CaptionTokenizer, train_bpe  # noqa: E402
-from vlkit.errors import ModelError  # noqa: E402
+from vlkit.errors import InputError, ModelError  # noqa: E402
 from vlkit.models.clip import Clip, ClipConfig  # noqa: E402
 from vlkit.retrieval import evaluate  # noqa: E402
 
@@ -25,16 +26,10 @@ SIZE = 32
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Ten pictures of random colours with two captions each, the fourth of them damaged."""
-    folder = tmp_path / "photos"
-    (folder / "images").mkdir(parents=True)
     draw = np.random.default_rng(0)
-    lines = []
-    for index in range(10):
-        pixels = np.tile(draw.integers(0, 255, 3, np.uint8), (SIZE, SIZE, 1))
-        Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
-        lines += [f"{index}.png\tcolour {index}", f"{index}.png\tthe {index} hue"]
+    colours = [np.tile(draw.integers(0, 255, 3, np.uint8), (SIZE, SIZE, 1)) for _ in range(10)]
+    folder = write_photos(tmp_path / "photos", colours, ["colour {n}", "the {n} hue"])
     (folder / "images" / "3.png").write_bytes(b"no picture")
-    (folder / "captions.tsv").write_text("\n".join(lines))
     return folder
 
 
@@ -89,4 +84,11 @@ def test_equals_one_picture_and_one_caption_at_a_time(
 def test_a_model_without_tokenizer_says_what_to_do(model: Path, data: Path) -> None:
     (model / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
+        evaluate.evaluate_retrieval(str(model), data)
+
+
+def test_no_readable_picture_is_one_error(model: Path, data: Path) -> None:
+    for picture in (data / "images").iterdir():
+        picture.write_bytes(b"no picture")
+    with pytest.raises(InputError, match="none of its 10 pictures"):
         evaluate.evaluate_retrieval(str(model), data)

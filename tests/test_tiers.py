@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import open_clip
 import pytest
 import timm
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from typer.testing import CliRunner
 
+from tests.photos import noise, write_photos
 from vlkit import models
 from vlkit.cli import app
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
@@ -200,16 +199,7 @@ def test_fetching_asks_the_hub_for_each_file(alone: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def pictures(alone: Path) -> Path:
     """Twelve drawn pictures with captions, named as a public set is."""
-    folder = alone / "coco"
-    (folder / "images").mkdir(parents=True)
-    draw = np.random.default_rng(0)
-    lines = []
-    for index in range(12):
-        pixels = draw.integers(0, 255, (40, 48, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
-        lines.append(f"{index}.png\ta square of shade {index}")
-    (folder / "captions.tsv").write_text("\n".join(lines))
-    return folder
+    return write_photos(alone / "coco", noise(12), ["a square of shade {n}"])
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from tests.photos import noise, write_photos
 from tests.test_shelf import reproduces_its_outputs
 from vlkit import models
 from vlkit.checkpoint import load_tensors, save_folder, save_tensors
@@ -82,15 +81,8 @@ def _one_thread() -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    (folder / "images").mkdir(parents=True)
-    draw = np.random.default_rng(0)
-    lines = []
-    for index in range(12):
-        pixels = draw.integers(0, 255, (40, 48, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
-        lines += [f"{index}.png\ta square of shade {index}", f"{index}.png\tshade {index} only"]
-    (folder / "captions.tsv").write_text("\n".join(lines))
+    captions = ["a square of shade {n}", "shade {n} only"]
+    folder = write_photos(tmp_path / "data", noise(12), captions)
     (folder / "train.txt").write_text("\n".join(f"{index}.png" for index in range(10)))
     return folder
 

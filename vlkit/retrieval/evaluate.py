@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.captions import Captions, decode, open_captions
 from vlkit.data.views import Views, make_views
-from vlkit.errors import DamagedInput, ModelError
+from vlkit.errors import DamagedInput, InputError, ModelError
 from vlkit.evaluation.result import MODEL_PACKAGES, EvalResult, installed_versions
 from vlkit.evaluation.retrieval import recalls
 from vlkit.models import load, local_folder
@@ -47,7 +47,7 @@ def evaluate_retrieval(
 
     Raises:
         ModelError: The model has no vectors for both, or no tokenizer beside it.
-        InputError: The folder holds no pictures with captions.
+        InputError: The folder holds no pictures with captions, or none that can be read.
     """
     clip = as_clip(load(model))
     tokenizer = _tokenizer(model, clip)
@@ -63,6 +63,12 @@ def evaluate_retrieval(
             texts += lines
             owners += [found] * len(lines)
             found += 1
+    if not pictures:
+        raise InputError(
+            f"none of its {len(captions)} pictures can be read",
+            remedy="Look at what they are",
+            file=data,
+        )
     similarity = np.concatenate(pictures) @ _text_vectors(clip, tokenizer, texts).T
     command = ["vlkit", "eval", "retrieval", model, "--data", str(data)]
     return EvalResult(
