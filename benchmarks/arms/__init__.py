@@ -1,0 +1,1 @@
+"""Studies that put a paper's claim to the test: arms trained alike, over seeds."""
