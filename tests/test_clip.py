@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import open_clip
@@ -165,6 +166,44 @@ def test_multi_vector_outputs_are_the_projected_tokens() -> None:
     torch.testing.assert_close(text.tokens[:, 6], text.pooled)
     kept = model.encode_image(inputs["pixels"], torch.tensor([[0, 5], [3, 1]]))
     assert kept.tokens.shape == (2, 2, 24)
+
+
+PROJECTIONS = {
+    "linear": AdapterConfig("linear", width=24, bias=False),
+    "mlp": AdapterConfig("mlp", width=24, hidden=40),
+    "latent": AdapterConfig("latent", queries=5, heads=4),
+    "resampler": AdapterConfig("resampler", width=24, queries=3, heads=4),
+}
+
+
+@pytest.mark.parametrize("kind", PROJECTIONS)
+@torch.no_grad()
+def test_training_encodes_as_using_does_and_projects_no_more_than_it_needs(kind: str) -> None:
+    torch.manual_seed(0)
+    same_width = {"image": replace(TINY.image, width=32, heads=4)} if kind == "latent" else {}
+    both = {"image_projection": PROJECTIONS[kind], "text_projection": PROJECTIONS[kind]}
+    model = shaken(Clip(replace(TINY, **same_width, **both)))
+    inputs = batch(model)
+    expected = {
+        "image": model.encode_image(inputs["pixels"]).pooled,
+        "text": model.encode_text(inputs["ids"]).pooled,
+    }
+    rows: list[int] = []
+    for adapter in (model.image_projection, model.text_projection):
+        layers = [module for module in adapter.modules() if isinstance(module, torch.nn.Linear)]
+        layers[-1].register_forward_hook(lambda _, given, out: rows.append(out[..., 0].numel()))
+    reps = model.encode(inputs)
+    for name, vectors in expected.items():
+        torch.testing.assert_close(reps[name], vectors, atol=1e-6, rtol=0)
+    if kind in ("linear", "mlp"):
+        assert rows == [2, 2]  # one vector a picture, one a text
+
+
+def test_a_tower_that_does_not_pool_is_refused() -> None:
+    """timm's towers may give tokens alone."""
+    model = Clip(replace(TINY, image=replace(TINY.image, pool="")))
+    with pytest.raises(ModelError, match="gives no pooled vector"):
+        model.encode(batch(model))
 
 
 @pytest.mark.parametrize("objective", ["infonce", "siglip"])

@@ -5,7 +5,7 @@ Shapes: B items, N tokens, D wide in, W wide out, Q queries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch.nn import functional
 from vlkit.adapters.config import AdapterConfig
 from vlkit.errors import ModelError
 from vlkit.nn.attention import attention
-from vlkit.nn.features import Features, all_real
+from vlkit.nn.features import Features, all_real, pooled_of
 from vlkit.nn.pooling import pool
 
 
@@ -58,6 +58,14 @@ class Adapter(nn.Module):
     def forward(self, features: Features) -> Features:
         raise NotImplementedError
 
+    def pooled(self, features: Features) -> Tensor:
+        """The pooled vector [B, W] alone, for those who need no tokens.
+
+        Raises:
+            ModelError: if none comes out.
+        """
+        return pooled_of(self(features))
+
 
 class Identity(Adapter):
     """What comes in goes out."""
@@ -88,7 +96,10 @@ class _Projector(Adapter):
 
     def forward(self, features: Features) -> Features:
         pooled = None if features.pooled is None else self.project(features.pooled)
-        return replace(features, tokens=self.project(features.tokens), pooled=pooled)
+        return features._replace(tokens=self.project(features.tokens), pooled=pooled)
+
+    def pooled(self, features: Features) -> Tensor:
+        return self.project(pooled_of(features))
 
 
 class Linear(_Projector):
@@ -130,7 +141,7 @@ class Pool(Adapter):
         self.width = self.pooled_width = source.tokens
 
     def forward(self, features: Features) -> Features:
-        return replace(features, pooled=pool(features.tokens, features.mask, self.how))
+        return features._replace(pooled=pool(features.tokens, features.mask, self.how))
 
 
 class _CrossAttention(nn.Module):
@@ -222,7 +233,7 @@ class LatentAttention(Adapter):
         x = features.tokens
         x = x + self.look(x, self.latents.expand(len(x), -1, -1))
         x = x + self.think(x)
-        return replace(features, tokens=x, pooled=pool(x, features.mask, "mean"))
+        return features._replace(tokens=x, pooled=pool(x, features.mask, "mean"))
 
 
 class Fusion(nn.Module):

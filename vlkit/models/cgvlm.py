@@ -171,7 +171,7 @@ class CgVlm(Pretrained):
     def see(self, pixels: Tensor) -> Features:
         """Pictures [B, 3, H, W] as tokens [B, N, D] of the language model."""
         features = self.image(pixels)
-        adapted: Features = self.adapter(replace(features, pooled=None))
+        adapted: Features = self.adapter(features._replace(pooled=None))
         return adapted
 
     @torch.no_grad()

@@ -2,8 +2,9 @@
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
 arXiv 2103.00020; with the sigmoid objective, Zhai et al., "Sigmoid Loss for Language Image
-Pre-Training", arXiv 2303.15343. Towers are timm's, open_clip's or Hugging Face's; what makes them
-a CLIP are two adapters, the projections, and a temperature.
+Pre-Training", arXiv 2303.15343; with late interaction, Yao et al., "FILIP: Fine-grained
+Interactive Language-Image Pre-Training", arXiv 2111.07783. Towers are timm's, open_clip's or
+Hugging Face's; what makes them a CLIP are two adapters, the projections, and a temperature.
 
 Shapes: B pairs, 3 x H x W pixels, L text tokens, N patches, W wide joint space.
 """
@@ -18,6 +19,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vlkit import recipe
 from vlkit.adapters.config import AdapterConfig
@@ -25,6 +27,7 @@ from vlkit.adapters.features import Adapter, Widths
 from vlkit.checkpoint import Pretrained, load_tensors, load_weights
 from vlkit.errors import CheckpointError, ModelError
 from vlkit.losses.contrastive import info_nce, siglip, top_1
+from vlkit.losses.late_interaction import late_interaction
 from vlkit.models.convert import clip as convert
 from vlkit.nn.features import Features, normalised
 from vlkit.nn.images import ImageEncoder, ImageTower
@@ -44,7 +47,7 @@ class ClipConfig:
         image_projection: From the image tower into the joint space; an adapter on features.
         text_projection: From the text tower.
         objective: ``infonce`` picks each image's text among the batch's; ``siglip`` says yes or
-            no to each pair.
+            no to each pair; ``late`` picks it by the best matches of patches and tokens.
         chunk: Rows of logits that exist at one time while training; None for all.
     """
 
@@ -52,7 +55,7 @@ class ClipConfig:
     text: TextTower
     image_projection: AdapterConfig
     text_projection: AdapterConfig
-    objective: Literal["infonce", "siglip"] = "infonce"
+    objective: Literal["infonce", "siglip", "late"] = "infonce"
     chunk: int | None = None
 
 
@@ -71,7 +74,11 @@ class Clip(Pretrained):
         self.image_projection = Adapter.create(config.image_projection, widths)
         widths = Widths(self.text.width, self.text.width)
         self.text_projection = Adapter.create(config.text_projection, widths)
-        ours, theirs = self.image_projection.pooled_width, self.text_projection.pooled_width
+        late = config.objective == "late"
+        ours, theirs = (
+            each.width if late else each.pooled_width
+            for each in (self.image_projection, self.text_projection)
+        )
         if ours != theirs:
             raise ModelError(
                 f"pictures become vectors of {ours} and texts of {theirs}",
@@ -100,24 +107,42 @@ class Clip(Pretrained):
 
     def encode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """``pixels`` [B, 3, H, W], ``ids`` [B, L] and perhaps ``mask`` [B, L] to vectors."""
-        image = _pooled(self.encode_image(batch["pixels"]))
-        text = _pooled(self.encode_text(batch["ids"], batch.get("mask")))
+        if self.config.objective == "late":
+            return self._encode_late(batch)
+        image = self.image_projection.pooled(self.image(batch["pixels"]))
+        text = self.text_projection.pooled(self.text(batch["ids"], batch.get("mask")))
+        image, text = (functional.normalize(vectors, dim=-1) for vectors in (image, text))
         reps = {"image": image, "text": text, "scale": self.logit_scale.exp().expand(len(image))}
         if self.logit_bias is not None:
             reps["bias"] = self.logit_bias.expand(len(image))
         return reps
+
+    def _encode_late(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        image = self.encode_image(batch["pixels"])
+        text = self.encode_text(batch["ids"], batch.get("mask"))
+        return {
+            "image": image.tokens,
+            "image_mask": image.mask,
+            "text": text.tokens,
+            "text_mask": text.mask,
+            "scale": self.logit_scale.exp().expand(len(image.tokens)),
+        }
 
     def loss(
         self, reps: dict[str, Tensor], batch: dict[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The contrast over the whole batch of all processes, from what `encode` gave."""
         image, text, scale, chunk = reps["image"], reps["text"], reps["scale"], self.config.chunk
+        logs = {"scale": scale.detach().float().mean()}
+        if self.config.objective == "late":
+            masks = reps["image_mask"], reps["text_mask"]
+            loss, right = late_interaction(image, masks[0], text, masks[1], scale, chunk=chunk)
+            return loss, {"accuracy": right, **logs}
         if "bias" in reps:
             loss = siglip(image, text, scale, reps["bias"], chunk=chunk)
         else:
             loss = info_nce(image, text, scale, chunk=chunk)
-        logs = {"accuracy": top_1(image, text), "scale": scale.detach().float().mean()}
-        return loss, logs
+        return loss, {"accuracy": top_1(image, text), **logs}
 
     def after_step(self, step: int) -> None:
         """Keep the scale between 1 and 100."""
@@ -196,11 +221,3 @@ class Clip(Pretrained):
         kind = found.model_type
         load_weights(model, convert.hugging_face_weights(load_tensors(file), kind), file=file)
         return model.eval()
-
-
-def _pooled(features: Features) -> Tensor:
-    if features.pooled is None:
-        raise ModelError(
-            "the tower gives no pooled vector", remedy="Give it a projection that pools"
-        )
-    return features.pooled

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vlkit.errors import ModelError
 
-@dataclass(frozen=True)
-class Features:
+
+class Features(NamedTuple):
     """Tokens of a batch of pictures or texts, B items of N tokens, D wide.
+
+    A tuple, so that what hooks modules by their outputs (ZeRO-3, FSDP2) finds the tensors.
 
     Attributes:
         tokens: [B, N, D], without class and register tokens.
@@ -47,4 +50,15 @@ def grid_boxes(rows: int, columns: int) -> Tensor:
 def normalised(features: Features) -> Features:
     """Tokens and pooled vector of length 1."""
     pooled = None if features.pooled is None else functional.normalize(features.pooled, dim=-1)
-    return replace(features, tokens=functional.normalize(features.tokens, dim=-1), pooled=pooled)
+    return features._replace(tokens=functional.normalize(features.tokens, dim=-1), pooled=pooled)
+
+
+def pooled_of(features: Features) -> Tensor:
+    """The pooled vector [B, P].
+
+    Raises:
+        ModelError: if there is none.
+    """
+    if features.pooled is None:
+        raise ModelError("the tower gives no pooled vector", remedy="Give it an adapter that pools")
+    return features.pooled
