@@ -1,0 +1,387 @@
+"""What each part of DetailCLIP is worth at equal floating-point work.
+
+Every arm has the same towers, tokenizer, photos, crops and colours, batch, optimizer and schedule,
+and as many steps as the same GFLOP pay for; those of a step are counted on the step itself
+(matrix products and attention, teacher included). What is measured is the running average of the
+trained weights, the same for all arms; DetailCLIP's teacher, whose average keeps a share of its
+random start in a run this short, is measured beside it.
+
+No arm has a learning rate of its own, and all are far from convergence: the figures say what the
+parts do for the same little money, not what they do in the end.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.arms.grid import Study
+from benchmarks.arms.probes import probe_docbank, probe_scenes
+from vlkit import recipe
+from vlkit.adapters.config import AdapterConfig
+from vlkit.checkpoint import load_weights, save_folder
+from vlkit.data.bpe import CaptionTokenizer, train_bpe
+from vlkit.data.captions import Captions, open_captions
+from vlkit.data.views import IMAGENET, Views
+from vlkit.models.clip import Clip, ClipConfig
+from vlkit.models.convert.clip import open_clip_weights
+from vlkit.models.detailclip import (
+    DetailClip,
+    DetailClipConfig,
+    Distillation,
+    Reconstruction,
+    Removal,
+)
+from vlkit.nn.images import ImageTower
+from vlkit.nn.texts import TextTower
+from vlkit.retrieval.evaluate import evaluate_retrieval
+from vlkit.training.batches import Batching, Loaded, Source
+from vlkit.training.logs import Logging
+from vlkit.training.loop import Plan, train
+from vlkit.training.optimizer import Optimizer, Schedule
+from vlkit.training.sources import CaptionSource
+from vlkit.training.task import Batch, Task
+
+TOKENIZER = Path("benchmarks/out/claims_tokenizer_{entries}.json")
+
+
+@dataclass(frozen=True)
+class Size:
+    """Towers, heads, data and budget of every arm.
+
+    Attributes:
+        gflop: What a run may spend on its steps.
+        warmup: Share of the steps over which the rate rises.
+        average: Decay of the weights' running average, and of the teacher.
+        first_steps: With the teacher's sharper temperature for patches.
+        scenes: Generated scenes to train the probe on; half as many to test it on.
+        pages: DocBank's, for the other probe.
+    """
+
+    gflop: float
+    image: int = 96
+    patch: int = 12
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    text_depth: int = 3
+    context: int = 24
+    vocabulary: int = 8192
+    hidden: int = 512
+    bottleneck: int = 128
+    prototypes: int = 1024
+    batch: int = 64
+    scale: tuple[float, float] = (0.4, 1.0)
+    rate: float = 1e-3
+    weight_decay: float = 0.2
+    warmup: float = 0.1
+    average: float = 0.98
+    first_steps: int = 90
+    scenes: int = 400
+    pages: int = 50
+
+
+FULL = Size(gflop=10_000)
+QUICK = Size(
+    gflop=4,
+    image=48,
+    width=32,
+    depth=1,
+    heads=2,
+    text_depth=1,
+    vocabulary=512,
+    hidden=32,
+    bottleneck=16,
+    prototypes=32,
+    batch=16,
+    first_steps=2,
+    scenes=20,
+    pages=4,
+)
+
+
+# ---- arms -------------------------------------------------------------------------------------
+
+
+def image_tower(size: Size) -> ImageTower:
+    return ImageTower(
+        "timm",
+        "vit_tiny_patch16_224",
+        image_size=size.image,
+        patch_size=size.patch,
+        width=size.width,
+        depth=size.depth,
+        heads=size.heads,
+        pool="token",
+        mean=IMAGENET[0],
+        std=IMAGENET[1],
+    )
+
+
+def text_tower(size: Size) -> TextTower:
+    return TextTower(
+        "open_clip",
+        "ViT-B-32",
+        context_length=size.context,
+        vocab_size=size.vocabulary,
+        width=size.width,
+        depth=size.text_depth,
+        heads=size.heads,
+    )
+
+
+def plain_clip(size: Size, image: ImageTower | None = None) -> Clip:
+    linear = AdapterConfig("linear", width=size.width, bias=False)
+    return Clip(ClipConfig(image or image_tower(size), text_tower(size), linear, linear))
+
+
+def detailclip(
+    size: Size,
+    *,
+    by: Literal["attention", "chance"] = "attention",
+    distil: float = 0.0,
+    reconstruct: float = 0.0,
+) -> DetailClip:
+    """DetailCLIP with the losses that have a weight; what the others need is not computed."""
+    config = DetailClipConfig(
+        image=image_tower(size),
+        text=text_tower(size),
+        width=size.width,
+        removal=Removal(by=by),
+        distillation=Distillation(
+            class_weight=distil,
+            patch_weight=distil,
+            hidden=size.hidden,
+            bottleneck=size.bottleneck,
+            prototypes=size.prototypes,
+            first_steps=size.first_steps,
+        ),
+        reconstruction=Reconstruction(weight=reconstruct, heads=size.heads),
+        momentum=size.average,
+        freeze_stem=False,
+    )
+    return DetailClip(config)
+
+
+class OpenClip(nn.Module):
+    """An open_clip model with its own tower, first weights and loss, as a task."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        import open_clip  # type: ignore[import-untyped]
+
+        self.size = size
+        vision = {
+            "image_size": size.image,
+            "patch_size": size.patch,
+            "width": size.width,
+            "layers": size.depth,
+            "head_width": size.width // size.heads,
+        }
+        text = {
+            "context_length": size.context,
+            "vocab_size": size.vocabulary,
+            "width": size.width,
+            "layers": size.text_depth,
+            "heads": size.heads,
+        }
+        self.model: Any = open_clip.model.CLIP(size.width, vision, text)
+        self.contrast: Any = open_clip.loss.ClipLoss()
+
+    def encode(self, batch: Batch) -> Batch:
+        image, text, scale = self.model(batch["pixels"], batch["ids"])
+        return {"image": image, "text": text, "scale": scale.expand(len(image))}
+
+    def loss(self, reps: Batch, batch: Batch) -> tuple[Tensor, Batch]:
+        loss: Tensor = self.contrast(reps["image"], reps["text"], reps["scale"][0])
+        return loss, {}
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        self.model.logit_scale.clamp_(0, 4.6052)
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"all": list(self.model.parameters())}
+
+    def to_clip(self) -> Clip:
+        """The same weights in ``Clip``, to be measured as the others are."""
+        tower = ImageTower(
+            "open_clip",
+            "ViT-B-32",
+            image_size=self.size.image,
+            patch_size=self.size.patch,
+            width=self.size.width,
+            depth=self.size.depth,
+            heads=self.size.heads,
+            mean=IMAGENET[0],
+            std=IMAGENET[1],
+        )
+        clip = plain_clip(self.size, tower)
+        load_weights(clip, open_clip_weights(self.model.state_dict()))
+        return clip.eval()
+
+
+ARMS: dict[str, Callable[[Size], Clip | DetailClip | OpenClip]] = {
+    "clip": plain_clip,
+    "attentive": detailclip,
+    "random": partial(detailclip, by="chance"),
+    "attentive+ibot": partial(detailclip, distil=1.0),
+    "attentive+reconstruction": partial(detailclip, reconstruct=1.0),
+    "all": partial(detailclip, distil=1.0, reconstruct=1.0),
+    "open_clip": OpenClip,
+}
+UNTRAINED = "untrained"
+
+
+# ---- a run ------------------------------------------------------------------------------------
+
+
+def run(arm: str, seed: int, quick: bool, data: Path) -> dict[str, float]:
+    size = QUICK if quick else FULL
+    torch.manual_seed(seed)
+    if arm == UNTRAINED:
+        return {**dense(plain_clip(size).eval(), size, data), **cost(0, 0.0)}
+    model = ARMS[arm](size)
+    captions = open_captions(data / "flickr8k", "train")
+    tokenizer = tokenizer_of(captions, size)
+    source = source_of(model, captions, tokenizer, size, seed)
+    step = step_gflop(model, source.load(range(size.batch)).batch)
+    steps = steps_for(size.gflop, step)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = train(as_task(model), source, plan(size, seed, steps, Path(folder))).weights
+        load_weights(model, weights)
+        trained = as_clip(model)
+        figures = retrieval(trained, Path(folder), tokenizer, data)
+        if isinstance(model, DetailClip):
+            teacher = retrieval(model.to_clip(), Path(folder), tokenizer, data)
+            figures["teacher_t2i_r10"] = teacher["t2i_r10"]
+    return {**figures, **dense(trained, size, data), **cost(steps, step * steps)}
+
+
+def plan(size: Size, seed: int, steps: int, folder: Path) -> Plan:
+    return Plan(
+        output=folder / "run",
+        steps=steps,
+        seed=seed,
+        batch=Batching(size.batch),
+        optimizer=Optimizer(rate=size.rate, weight_decay=size.weight_decay, clip=1.0),
+        schedule=Schedule(warmup=round(size.warmup * steps), final=0.01),
+        average=size.average,
+        logging=Logging(every=100, tensorboard=False),
+    )
+
+
+def steps_for(budget: float, step: float) -> int:
+    """As many steps as come nearest to the budget, one at least."""
+    return max(1, round(budget / step))
+
+
+def step_gflop(model: nn.Module, batch: Batch) -> float:
+    """Of one step on this batch: teacher, student, backward pass; the model stays as it is."""
+    task = as_task(copy.deepcopy(model).train())
+    with FlopCounterMode(display=False) as counter:
+        loss, _ = task.loss(task.encode(batch), batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        task.after_step(1)
+    return float(counter.get_total_flops()) / 1e9
+
+
+def cost(steps: int, gflop: float) -> dict[str, float]:
+    return {"steps": steps, "gflop": gflop, "seconds": time.process_time()}
+
+
+def as_task(model: nn.Module) -> Task:
+    task: Task = model  # type: ignore[assignment]
+    return task
+
+
+def as_clip(model: Clip | DetailClip | OpenClip) -> Clip:
+    if isinstance(model, DetailClip):
+        return model.to_clip(teacher=False)
+    return model.eval() if isinstance(model, Clip) else model.to_clip()
+
+
+# ---- data -------------------------------------------------------------------------------------
+
+
+def tokenizer_of(captions: Captions, size: Size) -> CaptionTokenizer:
+    """Trained once; the same captions give the same bytes."""
+    file = Path(str(TOKENIZER).format(entries=size.vocabulary))
+    if file.exists():
+        return CaptionTokenizer.from_file(file, size.context)
+    tokenizer = CaptionTokenizer(train_bpe(captions.texts(), size.vocabulary), size.context)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        tokenizer.save(Path(folder) / file.name).replace(file)
+    return tokenizer
+
+
+@dataclass(frozen=True)
+class FirstView:
+    """The first of two views as ``pixels``: crops and colours as the other arms have them."""
+
+    source: Source
+
+    def load(self, positions: range) -> Loaded:
+        loaded = self.source.load(positions)
+        loaded.batch["pixels"] = loaded.batch.pop("views")[:, 0].contiguous()
+        return loaded
+
+
+def source_of(
+    model: nn.Module, captions: Captions, tokenizer: CaptionTokenizer, size: Size, seed: int
+) -> Source:
+    views = Views(size.image, "detail", size.scale, *IMAGENET)
+    source = CaptionSource(captions, views, tokenizer, seed)
+    return source if isinstance(model, DetailClip) else FirstView(source)
+
+
+# ---- figures ----------------------------------------------------------------------------------
+
+
+def retrieval(
+    clip: Clip, folder: Path, tokenizer: CaptionTokenizer, data: Path
+) -> dict[str, float]:
+    """Recalls on the development photos, as ``vlkit eval retrieval`` gives them."""
+    model = save_folder(
+        folder / "model",
+        model="clip",
+        config=recipe.to_table(clip.config),
+        weights=clip.state_dict(),
+        tokenizer=tokenizer.save(folder / "tokenizer.json"),
+    )
+    return evaluate_retrieval(str(model), data / "flickr8k", split="dev").metrics
+
+
+def dense(clip: Clip, size: Size, data: Path) -> dict[str, float]:
+    """What a linear probe reads from the frozen patches."""
+    return {
+        "scene_miou": probe_scenes(clip.image, size.scenes),
+        "docbank_f1": probe_docbank(clip.image, data / "docbank", size.pages),
+    }
+
+
+STUDY = Study(
+    name="detailclip",
+    question="At equal FLOPs, does anything in DetailCLIP beat training plain CLIP for longer?",
+    arms=(*ARMS, UNTRAINED),
+    metrics={
+        **{f"t2i_r{k}": f"text→image R@{k}" for k in (1, 5, 10)},
+        **{f"i2t_r{k}": f"image→text R@{k}" for k in (1, 5, 10)},
+        "teacher_t2i_r10": "text→image R@10 of the teacher",
+        "scene_miou": "scenes, mIoU",
+        "docbank_f1": "DocBank, macro F1",
+    },
+    settings=lambda quick: asdict(QUICK if quick else FULL),
+    run=run,
+)
