@@ -39,6 +39,8 @@ ADAPTERS = {
     "mlp": AdapterConfig("mlp", width=24, hidden=40),
     "resampler": AdapterConfig("resampler", width=24, queries=5, depth=2, heads=4),
     "latent": AdapterConfig("latent", queries=7, heads=4),
+    "late": AdapterConfig("late", width=24),
+    "late regions": AdapterConfig("late", width=24, regions=2),
     "pool cls": AdapterConfig("pool", pool="cls"),
     "pool mean": AdapterConfig("pool", pool="mean"),
     "pool eos": AdapterConfig("pool", pool="eos"),
@@ -108,6 +110,7 @@ UNFIT = {
     *((name, "pool cls") for name in IMAGES),  # no class token among the tokens
     *((name, "prefix") for name in (*IMAGES, "CLIP", "SigLIP text")),  # only transformers'
     ("hierarchical", "lora"),  # nothing but convolutions
+    *((name, "late regions") for name in TEXTS),  # no picture to have parts
 }
 PAIRS = list(itertools.product([*IMAGES, *TEXTS], ADAPTERS))
 
@@ -251,7 +254,7 @@ def test_the_hash_of_a_trunk_is_that_of_its_file(tmp_path: Path) -> None:
     assert fingerprint(made) == checkpoint.sha256(tmp_path / "trunk" / checkpoint.WEIGHTS)
 
 
-@pytest.mark.parametrize("kind", ["resampler", "latent", "pool mean", "pool eos"])
+@pytest.mark.parametrize("kind", ["resampler", "latent", "late", "pool mean", "pool eos"])
 @torch.no_grad()
 def test_padding_changes_nothing(kind: str) -> None:
     made = encoder("BERT")
@@ -278,9 +281,34 @@ def test_latent_attention_by_its_formula() -> None:
     torch.testing.assert_close(adapter(features).pooled[0], x.mean(0))
 
 
+@torch.no_grad()
+def test_late_interaction_averages_regions_of_the_patches_that_are_there() -> None:
+    """On a grid of 4 × 4, whole and with patches left out, against slices of the map."""
+    made = encoder("timm")
+    adapter = shaken(create(ADAPTERS["late regions"], made))
+    whole = made(inputs("timm"))
+    out = adapter(whole)
+    maps = adapter.proj(whole.tokens).unflatten(1, (4, 4))
+    parts = [maps[:, r : r + 2, c : c + 2].mean((1, 2)) for r in (0, 2) for c in (0, 2)]
+    expected = functional.normalize(torch.stack(parts, 1), dim=-1)
+    torch.testing.assert_close(out.tokens, expected)
+    torch.testing.assert_close(out.pooled, expected.mean(1))
+    torch.testing.assert_close(out.boxes[0, 1], torch.tensor([0.5, 0.0, 1.0, 0.5]))
+
+    keep = torch.tensor([[0, 1, 15], [2, 8, 12]])
+    some = made(inputs("timm"), keep)
+    out = adapter(some)
+    assert out.mask.tolist() == [[True, False, False, True], [False, True, True, False]]
+    projected = adapter.proj(some.tokens)
+    expected = functional.normalize(projected[0, :2].mean(0), dim=-1)
+    torch.testing.assert_close(out.tokens[0, 0], expected)
+    torch.testing.assert_close(out.pooled[0], (out.tokens[0, 0] + out.tokens[0, 3]) / 2)
+
+
 def test_an_adapter_config_is_strict() -> None:
     for kind in SETTINGS:
         needs = {"linear": {"width": 8}, "fusion": {"width": 8}, "resampler": {"width": 8}}
+        needs["late"] = {"width": 8}
         needs["mlp"] = {"width": 8, "hidden": 8}
         config = recipe.parse({"kind": kind, **needs.get(kind, {})}, AdapterConfig)
         assert recipe.parse(recipe.to_table(config), AdapterConfig) == config

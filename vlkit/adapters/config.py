@@ -10,11 +10,20 @@ from vlkit.errors import ModelError
 from vlkit.nn.pooling import Pooling
 
 Kind = Literal[
-    "identity", "linear", "mlp", "fusion", "resampler", "latent", "pool", "lora", "prefix"
+    "identity",
+    "linear",
+    "mlp",
+    "fusion",
+    "resampler",
+    "latent",
+    "late",
+    "pool",
+    "lora",
+    "prefix",
 ]
 NEEDED = object()
 
-# What each kind reads, with its default; NEEDED has none.
+# What each kind reads, with its default; NEEDED has none, and None says that it is left out.
 SETTINGS: Mapping[Kind, Mapping[str, Any]] = {
     "identity": {},
     "linear": {"width": NEEDED, "bias": True},
@@ -22,6 +31,7 @@ SETTINGS: Mapping[Kind, Mapping[str, Any]] = {
     "fusion": {"width": NEEDED, "join": "channels", "bias": True},
     "resampler": {"width": NEEDED, "queries": 64, "depth": 2, "heads": 8},
     "latent": {"queries": 512, "heads": 8},
+    "late": {"width": NEEDED, "regions": None},
     "pool": {"pool": "mean"},
     "lora": {"rank": 8, "alpha": 16.0, "dropout": 0.0, "targets": ()},
     "prefix": {"length": 16},
@@ -35,7 +45,8 @@ class AdapterConfig:
     Attributes:
         kind: On features: ``identity``; ``linear`` and ``mlp`` projectors; ``fusion`` of two
             trunks; ``resampler`` to a fixed number of tokens; ``latent`` attention pooling;
-            ``pool`` without parameters. In the trunk: ``lora``, ``prefix``.
+            ``late`` interaction's vectors; ``pool`` without parameters. In the trunk: ``lora``,
+            ``prefix``.
         width: Of what comes out.
         hidden: Width of the hidden layer.
         bias: Whether the last layer has one.
@@ -45,6 +56,8 @@ class AdapterConfig:
         queries: Tokens that come out of ``resampler``; latents of ``latent``.
         depth: Number of blocks.
         heads: Attention heads.
+        regions: ``late`` makes one vector of each of ``regions`` × ``regions`` parts of the
+            picture; without it, one of each token.
         pool: How one vector is made.
         rank: Of the update that ``lora`` learns.
         alpha: The update is scaled by alpha ÷ rank.
@@ -63,6 +76,7 @@ class AdapterConfig:
     queries: int | None = None
     depth: int | None = None
     heads: int | None = None
+    regions: int | None = None
     pool: Pooling | None = None
     rank: int | None = None
     alpha: float | None = None

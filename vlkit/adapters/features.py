@@ -14,7 +14,7 @@ from torch.nn import functional
 from vlkit.adapters.config import AdapterConfig
 from vlkit.errors import ModelError
 from vlkit.nn.attention import attention
-from vlkit.nn.features import Features, all_real, pooled_of
+from vlkit.nn.features import Features, all_real, grid_boxes, pooled_of
 from vlkit.nn.pooling import pool
 
 
@@ -236,6 +236,61 @@ class LatentAttention(Adapter):
         return features._replace(tokens=x, pooled=pool(x, features.mask, "mean"))
 
 
+class LateInteraction(Adapter):
+    """A short vector of length 1 for each token, to be compared by `losses.late_interaction`.
+
+    A linear layer without bias, then the norm, as ColBERT's (arXiv 2004.12832, section 3.2).
+    Where ``regions`` are asked for, projected tokens that look into the same of regions ×
+    regions parts of the picture are averaged before the norm; a part that no token looks into is
+    masked. The pooled vector is the mean of all vectors: two such means give the mean of all
+    products, good enough to choose what is worth comparing vector by vector.
+    """
+
+    def __init__(self, config: AdapterConfig, source: Widths) -> None:
+        super().__init__()
+        self.width = self.pooled_width = config.integer("width")
+        self.regions = config.regions
+        self.proj = nn.Linear(source.tokens, self.width, bias=False)
+        nn.init.normal_(self.proj.weight, std=source.tokens**-0.5)
+
+    def forward(self, features: Features) -> Features:
+        """Raises ModelError if regions are asked for of tokens that look nowhere (texts)."""
+        made = features._replace(tokens=self.proj(features.tokens))
+        if self.regions is not None:
+            made = averaged_over_regions(made, self.regions)
+        tokens = functional.normalize(made.tokens, dim=-1)
+        return made._replace(tokens=tokens, pooled=pool(tokens, made.mask, "mean"))
+
+
+def averaged_over_regions(features: Features, side: int) -> Features:
+    """One token for each of side × side parts of the picture: the mean of those that look there.
+
+    Args:
+        features: Tokens [B, N, D] with boxes; a token belongs where its box has its middle, so
+            that patches may be left out, or lie on a grid that side does not divide.
+
+    Returns:
+        Tokens [B, side · side, D], row by row; the mask is False where no token belongs.
+
+    Raises:
+        ModelError: if the tokens have no boxes.
+    """
+    boxes, tokens = features.boxes, features.tokens
+    if boxes is None:
+        raise ModelError(
+            "these tokens look at no part of a picture, so there are no regions to average",
+            remedy="Leave regions out",
+        )
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    x, y = (middle * side).long().clamp(0, side - 1).unbind(-1)
+    belongs = functional.one_hot(y * side + x, side * side) * features.mask[..., None]
+    counts = belongs.sum(dim=1)  # [B, side · side]
+    total = torch.einsum("bnr,bnd->brd", belongs.to(tokens.dtype), tokens)
+    mean = total / counts.clamp(min=1)[..., None]
+    cells = grid_boxes(side, side).to(boxes).expand(len(tokens), -1, -1)
+    return Features(mean, counts > 0, boxes=cells)
+
+
 class Fusion(nn.Module):
     """Two trunks' features in one: each projected, then joined.
 
@@ -286,4 +341,5 @@ _KINDS: dict[str, type[Adapter]] = {
     "pool": Pool,
     "resampler": Resampler,
     "latent": LatentAttention,
+    "late": LateInteraction,
 }

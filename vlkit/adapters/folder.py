@@ -40,6 +40,8 @@ def create(config: AdapterConfig, *trunks: Trunk) -> AnyAdapter:
             "image encoders give no class token among their tokens",
             remedy="Use identity: the tower's own pooled vector is its class token",
         )
+    if config.regions is not None and isinstance(trunks[0], TextEncoder):
+        raise ModelError("texts have no regions to average", remedy="Leave regions out")
     return Adapter.create(config, _widths(trunks[0]))
 
 

@@ -46,11 +46,14 @@ def max_sim(
         rows = [
             checkpoint(
                 _max_sim,
-                *(some, counts, documents, document_mask),
+                queries[start : start + chunk],
+                query_mask[start : start + chunk],
+                documents,
+                document_mask,
                 use_reentrant=False,
                 preserve_rng_state=False,
             )
-            for some, counts in zip(queries.split(chunk), query_mask.split(chunk), strict=True)
+            for start in range(0, len(queries), chunk)
         ]
         return torch.cat(rows)
 
@@ -60,8 +63,8 @@ def _max_sim(
 ) -> Tensor:
     products = queries.flatten(0, 1) @ documents.flatten(0, 1).T  # [Q·M, K·N]
     products = products.masked_fill(~document_mask.flatten(), -torch.inf)
-    nearest = products.unflatten(1, document_mask.shape).amax(dim=2)  # [Q·M, K]
-    return (nearest.unflatten(0, query_mask.shape) * query_mask[..., None]).sum(dim=1)
+    nearest = products.reshape(-1, *document_mask.shape).amax(dim=2)  # [Q·M, K]
+    return (nearest.reshape(*query_mask.shape, -1) * query_mask[..., None]).sum(dim=1)
 
 
 def late_interaction(
