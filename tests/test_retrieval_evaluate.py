@@ -33,12 +33,14 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
+@pytest.fixture(params=["linear", "late"])
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     import tomllib
 
     torch.manual_seed(0)
-    table = tomllib.loads(RECIPE.format(output="", data=""))["model"]["config"]
+    text = RECIPE.replace('"linear"', f'"{request.param}"').format(output="", data="")
+    table = tomllib.loads(text)["model"]["config"]
+    table["objective"] = "late" if request.param == "late" else "infonce"
     clip = Clip.from_config(recipe.parse(table, ClipConfig))
     texts = [f"colour {n} the {n} hue" for n in range(10)]
     tokenizer = CaptionTokenizer(train_bpe(texts, 300), 12)
@@ -69,11 +71,16 @@ def test_equals_one_picture_and_one_caption_at_a_time(
         colour = np.asarray(Image.open(data / "images" / f"{n}.png"))[0, 0] / 255
         level = (colour - clip.image.mean) / clip.image.std
         pixels = torch.tensor(level, dtype=torch.float32)[:, None, None].expand(1, 3, SIZE, SIZE)
-        picture = clip.encode_image(pixels).pooled
+        picture = clip.encode_image(pixels)
         texts = [text for m in readable for text in (f"colour {m}", f"the {m} hue")]
         for column, text in enumerate(texts):
             ids, mask = map(torch.from_numpy, tokenizer([text]))
-            scores[row, column] = (picture * clip.encode_text(ids, mask).pooled).sum()
+            read = clip.encode_text(ids, mask)
+            if clip.config.objective == "late":
+                real = read.tokens[0][read.mask[0]]
+                scores[row, column] = np.mean([(picture.tokens[0] @ t).max() for t in real])
+            else:
+                scores[row, column] = (picture.pooled * read.pooled).sum()
     first = scores.argmax(axis=0) == np.repeat(np.arange(9), 2)
     assert result.metrics["t2i_r1"] == pytest.approx(first.mean())
     assert result.metrics["i2t_r1"] == pytest.approx(

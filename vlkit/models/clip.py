@@ -29,7 +29,7 @@ from vlkit.errors import CheckpointError, ModelError
 from vlkit.losses.contrastive import info_nce, siglip, top_1
 from vlkit.losses.late_interaction import late_interaction
 from vlkit.models.convert import clip as convert
-from vlkit.nn.features import Features, normalised
+from vlkit.nn.features import Features, all_real, normalised, pooled_of
 from vlkit.nn.images import ImageEncoder, ImageTower
 from vlkit.nn.texts import TextEncoder, TextTower
 
@@ -102,6 +102,18 @@ class Clip(Pretrained):
     def encode_text(self, ids: Tensor, mask: Tensor | None = None) -> Features:
         """Texts [B, L] in the joint space: ``pooled`` [B, W], ``tokens`` [B, L, W], of length 1."""
         return normalised(self.text_projection(self.text(ids, mask)))
+
+    def compared_by(self, features: Features) -> tuple[Tensor, Tensor]:
+        """What search compares pictures and texts by, of what `encode_image` or `encode_text` gave.
+
+        Returns:
+            Vectors [B, M, W] for ``losses.late_interaction.max_sim`` and their mask [B, M] bool:
+            the one pooled vector, or with the objective ``late`` all tokens.
+        """
+        if self.config.objective == "late":
+            return features.tokens, features.mask
+        one = pooled_of(features)[:, None]
+        return one, all_real(one)
 
     # Objective
 

@@ -16,14 +16,17 @@ from vlkit.data.views import Views, make_views
 from vlkit.errors import DamagedInput, InputError, ModelError
 from vlkit.evaluation.result import MODEL_PACKAGES, EvalResult, installed_versions
 from vlkit.evaluation.retrieval import recalls
+from vlkit.losses.late_interaction import max_sim
 from vlkit.models import load, local_folder
 from vlkit.models.clip import Clip
 from vlkit.models.pairs import as_clip
 
 BATCH = 64
+CHUNK = 8  # texts whose products with all pictures exist at one time
 
-Vectors = NDArray[np.float32]
-"""[B, W], of length 1."""
+Floats = NDArray[np.float32]
+Compared = tuple[torch.Tensor, torch.Tensor]
+"""What ``Clip.compared_by`` gives: vectors [B, M, W] and their mask [B, M]."""
 
 
 def evaluate_retrieval(
@@ -53,12 +56,12 @@ def evaluate_retrieval(
     tokenizer = _tokenizer(model, clip)
     captions = open_captions(data, split)
     on_total("retrieval", len(captions))
-    pictures: list[Vectors] = []
+    pictures: list[Compared] = []
     texts: list[str] = []
     owners: list[int] = []
     found = 0
     for pixels, said in _batches(captions, clip, on_item):
-        pictures.append(_image_vectors(clip, pixels))
+        pictures.append(_seen(clip, pixels))
         for lines in said:
             texts += lines
             owners += [found] * len(lines)
@@ -69,7 +72,7 @@ def evaluate_retrieval(
             remedy="Look at what they are",
             file=data,
         )
-    similarity = np.concatenate(pictures) @ _text_vectors(clip, tokenizer, texts).T
+    similarity = np.concatenate([*_similarities(clip, pictures, tokenizer, texts)], axis=1)
     command = ["vlkit", "eval", "retrieval", model, "--data", str(data)]
     return EvalResult(
         task="retrieval",
@@ -97,12 +100,12 @@ def _tokenizer(name: str, clip: Clip) -> CaptionTokenizer:
 
 def _batches(
     captions: Captions, clip: Clip, on_item: Callable[[str], None]
-) -> Iterator[tuple[Vectors, list[Sequence[str]]]]:
+) -> Iterator[tuple[Floats, list[Sequence[str]]]]:
     """Pixels [B, 3, S, S] of up to ``BATCH`` readable pictures, and the captions of each."""
     image = clip.image
     views = Views(image.image_size, "whole", mean=image.mean, std=image.std)
     unused = np.random.default_rng(0)  # `whole` draws nothing
-    pixels: list[Vectors] = []
+    pixels: list[Floats] = []
     said: list[Sequence[str]] = []
     for example in captions.examples:
         on_item("retrieval")
@@ -119,18 +122,24 @@ def _batches(
 
 
 @torch.no_grad()
-def _image_vectors(clip: Clip, pixels: Vectors) -> Vectors:
-    pooled = clip.encode_image(torch.from_numpy(pixels)).pooled
-    assert pooled is not None
-    return pooled.numpy()
+def _seen(clip: Clip, pixels: Floats) -> Compared:
+    return clip.compared_by(clip.encode_image(torch.from_numpy(pixels)))
 
 
 @torch.no_grad()
-def _text_vectors(clip: Clip, tokenizer: CaptionTokenizer, texts: Sequence[str]) -> Vectors:
-    vectors = []
+def _similarities(
+    clip: Clip, pictures: Sequence[Compared], tokenizer: CaptionTokenizer, texts: Sequence[str]
+) -> Iterator[Floats]:
+    """[pictures, texts] of up to ``BATCH`` texts at a time.
+
+    A text's vectors look for their best matches in a picture, as in search; the mean of them, so
+    that long texts are not nearer to everything.
+    """
+    images, masks = (torch.cat(parts) for parts in zip(*pictures, strict=True))
     for start in range(0, len(texts), BATCH):
-        ids, mask = tokenizer(texts[start : start + BATCH])
-        pooled = clip.encode_text(torch.from_numpy(ids), torch.from_numpy(mask)).pooled
-        assert pooled is not None
-        vectors.append(pooled.numpy())
-    return np.concatenate(vectors)
+        ids, real = (torch.from_numpy(part) for part in tokenizer(texts[start : start + BATCH]))
+        vectors, counted = clip.compared_by(clip.encode_text(ids, real))
+        longest = int(counted.sum(dim=1).max())
+        vectors, counted = vectors[:, :longest], counted[:, :longest]
+        scores = max_sim(vectors, counted, images, masks, chunk=CHUNK)
+        yield (scores / counted.sum(dim=1, keepdim=True)).T.numpy()
