@@ -39,13 +39,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--arms", help="names with commas; all without it")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--one", nargs=2, metavar=("ARM", "SEED"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if "VLKIT_DATA" not in os.environ:
         parser.error("VLKIT_DATA must name the folder of the data")
     study = study_of(given.study)
     if given.one:
-        arm, seed = given.one
+        arm, seed, key = given.one
+        if settings_key(study, given.quick) != key:
+            sys.exit("the study's settings have changed since the grid began: start it again")
         data = Path(os.environ["VLKIT_DATA"])
         print(json.dumps(study.run(arm, int(seed), given.quick, data)))
         return
@@ -59,11 +61,12 @@ def measure(study: Study, arms: list[str], seeds: range, given: argparse.Namespa
     name = f"claims_{study.name}{'_quick' if given.quick else ''}"
     runs = [Run(arm, seed) for seed in seeds for arm in arms]
 
+    key = settings_key(study, given.quick)
+
     def command(run: Run) -> list[str]:
         door = [sys.executable, "-m", "benchmarks.claims", study.name]
-        return door + ["--quick"] * given.quick + ["--one", run.arm, str(run.seed)]
+        return door + ["--quick"] * given.quick + ["--one", run.arm, str(run.seed), key]
 
-    key = settings_key(study, given.quick)
     results = run_grid(runs, key, OUT / f"{name}.jsonl", command, given.jobs)
     show(study, results)
     write(rows(study, results), given.json or OUT / f"{name}.json")
