@@ -38,6 +38,7 @@ from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.views import Draw, Floats, Views, make_views
 from vlkit.models.clip import Clip, ClipConfig
 from vlkit.models.shelves import REPOSITORY
+from vlkit.nn.images import ImageTower
 from vlkit.training import state
 from vlkit.training.batches import Batching, Source
 from vlkit.training.logs import Logging
@@ -67,33 +68,34 @@ class Arm:
     rate: float = 0.0
 
 
-ARMS: Mapping[str, Arm] = {
-    "full": Arm(towers="trained", rate=2e-4),
-    "linear": Arm(),
-    # Latent attention keeps the tower's width, so the text side has that width too.
-    "latent": Arm(AdapterConfig("latent", queries=64, heads=5), replace(LINEAR, width=160)),
-    "late": Arm(
-        AdapterConfig("late", width=64, regions=4), AdapterConfig("late", width=64), "late"
-    ),
-    "lora": Arm(towers="lora", rate=1e-3),
-}
+def arms_of(tower: ImageTower) -> dict[str, Arm]:
+    """All but the one that does not train."""
+    latent = AdapterConfig("latent", queries=64, heads=tower.heads)
+    late = AdapterConfig("late", width=64)
+    return {
+        "full": Arm(towers="trained", rate=2e-4),
+        "linear": Arm(),
+        # Latent attention keeps the tower's width, so the text side takes that width too.
+        "latent": Arm(latent, replace(LINEAR, width=tower.width)),
+        "late": Arm(replace(late, regions=4), late, "late"),
+        "lora": Arm(towers="lora", rate=1e-3),
+    }
 
 
 @dataclass(frozen=True)
 class Size:
-    """How long the arms train, and how small the towers are made (None: as on the shelf)."""
+    """How long the arms train, and the towers' blocks (None: as on the shelf)."""
 
-    steps: int = 60
+    steps: int = 100
     batch: int = 64
-    warmup: int = 6
+    warmup: int = 10
     rate: float = 2e-3
     photos: int | None = None
-    image_size: int | None = None
     depth: int | None = None
 
 
 FULL = Size()
-QUICK = Size(steps=3, batch=8, warmup=1, photos=64, image_size=32, depth=1)
+QUICK = Size(steps=3, batch=8, warmup=1, photos=64, depth=1)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def start(size: Size) -> Start:
         return Start(config, found.weights, found.tokenizer)
     config = clip_nano()
     if size.depth is not None:
-        image = replace(config.image, image_size=size.image_size, depth=size.depth)
+        image = replace(config.image, depth=size.depth)
         config = replace(config, image=image, text=replace(config.text, depth=size.depth))
     torch.manual_seed(0)
     return Start(config, Clip(config).state_dict(), None)
@@ -163,12 +165,13 @@ def run(name: str, seed: int, quick: bool, data: Path) -> dict[str, float]:
             load_weights(clip, begun.weights)
             found = retrieval(clip.eval(), Path(place), words, data)
             return found | {"steps": 0, "gflop": 0.0, "seconds": time.process_time()}
-        clip, loras = model_of(ARMS[name], begun, seed)
+        arm = arms_of(begun.config.image)[name]
+        clip, loras = model_of(arm, begun, seed)
         known = photos(data, "train", size.photos)
         image = clip.image
         views = Views(image.image_size, "crop", (0.5, 1.0), image.mean, image.std)
         source = Pairs(known.captions, partial(_crop, known, views), words, seed)
-        figures = trained(clip, ARMS[name], source, size, seed, Path(place))
+        figures = trained(clip, arm, source, size, seed, Path(place))
         for lora in loras:
             lora.merge()
         found = retrieval(clip.eval(), Path(place), words, data)
@@ -214,8 +217,9 @@ def trained(
 
 def settings(quick: bool) -> dict[str, object]:
     here = on_the_shelf() and not quick
+    arms = arms_of(clip_nano().image)
     return {
-        "arms": {name: recipe.to_table(arm) for name, arm in ARMS.items()},
+        "arms": {name: recipe.to_table(arm) for name, arm in arms.items()},
         "size": asdict(QUICK if quick else FULL),
         "start": [sha256(SHELF / n / WEIGHTS) for n in (START, TRUNK)] if here else "random",
         "config": recipe.to_table(clip_nano()),
@@ -226,7 +230,7 @@ STUDY = Study(
     name="tuning",
     question="From the same trunk, in as many steps: do adapters find photos as full tuning does, "
     "and for what?",
-    arms=(*ARMS, BEFORE),
+    arms=("full", "linear", "latent", "late", "lora", BEFORE),
     metrics={
         "t2i_r10": "photo by text R@10",
         "i2t_r10": "text by photo R@10",
