@@ -2,12 +2,16 @@
 
 import json
 import pickle
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
+from huggingface_hub import HfApi
+from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.utils import filter_repo_objects
 from torch import nn
 
 from vlkit.checkpoint import (
@@ -197,6 +201,87 @@ def test_a_hub_that_can_not_be_reached_names_the_file_and_the_command(tmp_path: 
         resolve(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match="there is no model here"):
         resolve(tmp_path)
+
+
+class Hub:
+    """A folder that plays the hub: what is uploaded to it can be fetched from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.private: dict[str, bool] = {}
+
+    def create_repo(self, repo_id: str, *, private: bool, exist_ok: bool) -> None:
+        assert exist_ok
+        self.private[repo_id] = private
+        (self.folder / repo_id).mkdir(parents=True, exist_ok=True)
+
+    def upload_folder(
+        self, *, repo_id: str, folder_path: Path, allow_patterns: list[str], commit_message: str
+    ) -> str:
+        names = [file.name for file in folder_path.iterdir()]
+        for name in filter_repo_objects(names, allow_patterns=allow_patterns):
+            shutil.copyfile(folder_path / name, self.folder / repo_id / name)
+        return f"https://hub/{repo_id}/commit/1: {commit_message}"
+
+    def download(self, repo_id: str, name: str, **_: object) -> str:
+        file = self.folder / repo_id / name
+        if not file.exists():
+            raise EntryNotFoundError(name)
+        return str(file)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    played = Hub(tmp_path / "hub")
+    monkeypatch.setattr(
+        HfApi, "create_repo", lambda _, *a, **named: played.create_repo(*a, **named)
+    )
+    monkeypatch.setattr(HfApi, "upload_folder", lambda _, **named: played.upload_folder(**named))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", played.download)
+    return played
+
+
+def test_a_model_comes_back_from_the_hub(tmp_path: Path, hub: Hub) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "README.md").write_text("# Small")
+    torch.save({}, folder / "optimizer.pt")
+    (folder / "notes.txt").write_text("mine")
+    model = Small(SmallConfig(6))
+    address = model.push_to_hub("somebody/small", folder, commit_message="First")
+    assert address == "https://hub/somebody/small/commit/1: First"
+    assert hub.private == {"somebody/small": True}
+    uploaded = {file.name for file in (hub.folder / "somebody/small").iterdir()}
+    assert uploaded == {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
+    again = Small.from_pretrained("somebody/small")
+    assert again.config == model.config
+    for name, weight in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight)
+    assert load_folder(resolve("somebody/small")).tokenizer is not None
+    # Without a tokenizer and a card it is a model as well.
+    model.push_to_hub("somebody/bare", tmp_path / "bare", private=False)
+    assert hub.private["somebody/bare"] is False
+    assert load_folder(resolve("somebody/bare")).tokenizer is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("ENDPOINT", "http://127.0.0.1:9"), ("HF_HUB_OFFLINE", True)],
+)
+def test_what_can_not_be_uploaded_stays_and_the_command_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: object
+) -> None:
+    monkeypatch.setattr(f"huggingface_hub.constants.{setting}", value)
+    folder = tmp_path / "small"
+    model = Small(SmallConfig())
+    with pytest.raises(CheckpointError, match="somebody/small can't be uploaded: ") as caught:
+        model.push_to_hub("somebody/small", folder, token="none")
+    assert f"`hf upload somebody/small {folder}`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    Small.from_pretrained(folder)
+    with pytest.raises(CheckpointError, match="can't be uploaded"):
+        model.push_to_hub("no such/name/at all", folder, token="none")
 
 
 def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:

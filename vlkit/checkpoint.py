@@ -311,7 +311,7 @@ def download(
         CheckpointError: One that is needed is not there, or the hub can't be reached.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, HTTPError  # type: ignore[attr-defined]
 
     found = Path()
     for name in (*needed, *helpful):
@@ -323,7 +323,7 @@ def download(
                 cache_dir=cache_dir,
                 local_files_only=local_files_only,
             )
-        except (EntryNotFoundError, OSError, ValueError) as error:
+        except (EntryNotFoundError, HTTPError, OSError, ValueError) as error:
             if name in needed:
                 raise _unreachable(hub, name, error) from error
         else:
@@ -332,12 +332,16 @@ def download(
 
 
 def _unreachable(source: str | Path, name: str, error: Exception) -> CheckpointError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return CheckpointError(
-        f"{name} of {source} is not here and can't be fetched: {reason}",
+        f"{name} of {source} is not here and can't be fetched: {_reason(error)}",
         remedy=f"Where there is a network, run `vlkit models fetch {source}`, or carry the "
         "folder in and give its path",
     )
+
+
+def _reason(error: Exception) -> str:
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 class Pretrained(nn.Module):
@@ -408,22 +412,30 @@ class Pretrained(nn.Module):
     ) -> str:
         """Save into a folder and upload it; gives the commit's address.
 
+        A ``tokenizer.json`` and a ``README.md`` that lie in the folder go with the model, and
+        nothing else does.
+
         Raises:
             CheckpointError: The hub can't be reached or refuses; the folder stays.
         """
         from huggingface_hub import HfApi
+        from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
         self.save_pretrained(folder)
         api = HfApi(token=token)
         try:
             api.create_repo(repo_id, private=private, exist_ok=True)
             uploaded = api.upload_folder(
-                repo_id=repo_id, folder_path=str(folder), commit_message=commit_message
+                repo_id=repo_id,
+                folder_path=folder,
+                allow_patterns=[CONFIG, WEIGHTS, TOKENIZER, CARD],
+                commit_message=commit_message,
             )
-        except (OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             raise CheckpointError(
-                f"{repo_id} can't be uploaded: {error}",
-                remedy=f"The folder is written; try again, or run `hf upload {repo_id}`",
+                f"{repo_id} can't be uploaded: {_reason(error)}",
+                remedy="The folder is written; where there is a network and a token "
+                f"(`hf auth login`), run `hf upload {repo_id} {folder}`",
                 file=folder,
             ) from error
         return str(uploaded)
