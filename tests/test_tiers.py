@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from tests.photos import noise, write_photos
 from vlkit import models
+from vlkit.checkpoint import load_tensors
 from vlkit.cli import app
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
 from vlkit.doctor import examine
@@ -226,14 +227,22 @@ def carry_in(state: dict[str, Tensor], folder: Path, readme: str = "") -> Path:
     return tokenizer.save(folder / "tokenizer.json").parent
 
 
-def test_verify_loads_scores_and_remembers(
-    alone: Path, pictures: Path, state: dict[str, Tensor]
+def test_verify_loads_once_scores_and_remembers(
+    alone: Path, pictures: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "mobileclip2-s0"
     assert verified(name) == Verified(UNVERIFIED, UNVERIFIED, {})
     readme = "---\nlicense: other\nlicense_name: some-terms\n---\n# It\n"
     folder = carry_in(state, alone / "own" / name, readme)
+    read: list[Path] = []
+
+    def read_tensors(path: Path) -> dict[str, Tensor]:
+        read.append(path)
+        return load_tensors(path)
+
+    monkeypatch.setattr(clip_module, "load_tensors", read_tensors)
     report = verify(name, pictures)
+    assert read == [folder / "open_clip_model.safetensors"]
     assert report.folder == folder
     assert report.result is not None
     assert report.result.counts["images"] == 12

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vlkit.checkpoint import Pretrained
 from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.captions import Captions, decode, open_captions
 from vlkit.data.views import Views, make_views
@@ -34,6 +35,7 @@ def evaluate_retrieval(
     data: Path,
     *,
     split: str | None = None,
+    loaded: Pretrained | None = None,
     on_total: Callable[[str, int], None] = lambda name, total: None,
     on_item: Callable[[str], None] = lambda name: None,
 ) -> EvalResult:
@@ -47,12 +49,13 @@ def evaluate_retrieval(
             is measured.
         data: Pictures with captions, as ``vlkit.data.captions`` reads them.
         split: ``NAME`` of ``data/NAME.txt``, with one picture a line.
+        loaded: The model by that name, where the caller has it already.
 
     Raises:
         ModelError: The model has no vectors for both, or no tokenizer beside it.
         InputError: The folder holds no pictures with captions, or none that can be read.
     """
-    clip = as_clip(load(model))
+    clip = as_clip(load(model) if loaded is None else loaded)
     tokenizer = _tokenizer(model, clip)
     captions = open_captions(data, split)
     on_total("retrieval", len(captions))

@@ -79,7 +79,9 @@ def verify(
     weights = model.state_dict()
     result = None
     if data is not None:
-        result = evaluate_retrieval(name, data, split=split, on_total=on_total, on_item=on_item)
+        result = evaluate_retrieval(
+            name, data, split=split, loaded=model, on_total=on_total, on_item=on_item
+        )
     seen = None
     if public:
         seen = provenance(name, folder)
