@@ -281,6 +281,9 @@ def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
     again = train(toy(seed=9), Numbers(), plan(tmp_path))
     assert_close(first, again, 0)
     assert len(curve(tmp_path)) == 6
+    saved = state.latest(tmp_path / "checkpoints")
+    assert saved is not None
+    assert again.seconds > saved.facts["seconds"] > 0  # the earlier part is counted
 
 
 def test_data_order_is_every_sample_once_an_epoch_and_the_same_for_any_workers() -> None:

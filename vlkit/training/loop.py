@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,10 +79,14 @@ class Trained:
     """What a run gave: whole weights on the CPU (averaged where the plan says so).
 
     On other processes than the first, weights are empty.
+
+    Attributes:
+        seconds: Of the whole run by the wall, those before it was stopped included.
     """
 
     weights: Mapping[str, Tensor]
     steps: int
+    seconds: float
     broken: tuple[Broken, ...]
     first_process: bool
 
@@ -142,7 +147,7 @@ def train(
 
     # ---- the result ---------------------------------------------------------------------------
     weights = run.final_weights()
-    return Trained(weights, plan.steps, tuple(run.broken.values()), rank == 0)
+    return Trained(weights, plan.steps, run.seconds(), tuple(run.broken.values()), rank == 0)
 
 
 class _Run:
@@ -164,6 +169,7 @@ class _Run:
         self.average = average
         self.facts = facts
         self.broken: dict[str, Broken] = {}
+        self.started = time.monotonic()
         self.backward = cached_backward if plan.batch.gradcache else accumulated_backward
 
     def step(self, step: int, loaded: Loaded) -> dict[str, float]:
@@ -232,7 +238,7 @@ class _Run:
             tensors["average"] = self.engine.whole(self.average.weights)
         if self.accelerator.is_main_process:
             broken = {item.key: item.reason for item in self.broken.values()}
-            facts = {"facts": self.facts, "broken": broken}
+            facts = {"facts": self.facts, "broken": broken, "seconds": self.seconds()}
             folder = self.plan.output / "checkpoints"
             state.save(folder, State(step, tensors, facts), self.plan.checkpoints.keep)
         self.accelerator.wait_for_everyone()
@@ -244,8 +250,13 @@ class _Run:
         self.engine.load_optimizer_state(saved.tensors["optimizer"])
         for key, reason in saved.facts.get("broken", {}).items():
             self.broken[key] = Broken(key, reason)
+        self.started -= saved.facts.get("seconds", 0.0)
         if self.average is not None:
             self.average.load(saved.tensors.get("average", {}))
+
+    def seconds(self) -> float:
+        """That the run has taken, its earlier parts included up to their last checkpoint."""
+        return time.monotonic() - self.started
 
     def final_weights(self) -> dict[str, Tensor]:
         weights = self.engine.weights()

@@ -6,7 +6,6 @@ import hashlib
 import platform
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,7 +133,6 @@ def train_recipe(path: Path, settings: Sequence[str] = ()) -> Path:
         VlkitError: What is wrong with the recipe, the data, a checkpoint or the run.
     """
     plan = recipe.load(path, Recipe, settings)
-    started = time.monotonic()
     captions = open_captions(plan.data.path, plan.data.split)
     model = build_model(plan)
     tokenizer = _tokenizer(plan.tokens, captions, model)
@@ -144,8 +142,7 @@ def train_recipe(path: Path, settings: Sequence[str] = ()) -> Path:
     trained = train(task, source, plan, _facts(plan, tokenizer))
     if trained.first_process:
         command = shlex.join(["vlkit", "train", str(path), *_as_options(settings)])
-        seconds = time.monotonic() - started
-        _save(plan, model, tokenizer, trained, command, seconds, len(captions.skipped))
+        _save(plan, model, tokenizer, trained, command, len(captions.skipped))
     return plan.output / "model"
 
 
@@ -238,7 +235,6 @@ def _save(
     tokenizer: CaptionTokenizer,
     trained: Trained,
     command: str,
-    seconds: float,
     skipped: int,
 ) -> None:
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -247,7 +243,7 @@ def _save(
         plan.card,
         plan.model.name,
         command,
-        Cost(plan.steps, samples, round(seconds, 1), _machine(), parameters),
+        Cost(plan.steps, samples, round(trained.seconds, 1), _machine(), parameters),
         skipped + len(trained.broken),
         {"vlkit": __version__, "torch": torch.__version__, "python": platform.python_version()},
     )
