@@ -260,7 +260,7 @@ def test_the_recipes_of_the_shelf_run_at_toy_size(
         (["data.path=nowhere"], InputError, "nowhere: there is no such folder"),
         (["data.scale=[0.9, 0.1]"], RecipeError, "data: scale must be"),
         (["output=/dev/null/run"], OutputError, "the run's folder can't be written"),
-        (["distribution.kind=zero3"], RecipeError, "Take fsdp2"),
+        (["distribution.kind=zero3", "average=0.9"], RecipeError, "does not go with zero3"),
         (["data.split=tset"], InputError, "no split 'tset'"),
         (["data.views=detail"], RecipeError, "Clip asks for 'pixels', but batches hold views"),
         (["model.config.text.vocab_size=258"], RecipeError, "the text tower room for 258"),

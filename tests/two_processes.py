@@ -1,6 +1,6 @@
 """What `test_distribution.py` runs in two processes: every kind given, one after the other.
 
-    RANK=0 WORLD_SIZE=2 … python -m tests.two_processes FOLDER ddp fsdp2 …
+    RANK=0 WORLD_SIZE=2 … python -m tests.two_processes toy FOLDER ddp fsdp2 …
 
 A kind is ``NAME`` or ``NAME-then-NAME``: the second goes on where the first stopped half way.
 """
@@ -15,14 +15,17 @@ from typing import Any
 import torch
 import torch.distributed
 
-from tests.toy_task import Numbers, Toy, toy
+from tests.toy_task import Numbers, toy
+from vlkit import recipe
+from vlkit.models import model_class
 from vlkit.training import distribution
-from vlkit.training.batches import Batching
+from vlkit.training.batches import Batching, Source
 from vlkit.training.distribution import Distribution
 from vlkit.training.logs import Logging
 from vlkit.training.loop import Plan, train
 from vlkit.training.optimizer import Optimizer, Schedule
 from vlkit.training.state import Checkpoints
+from vlkit.training.task import Task
 
 
 def plan(output: Path, kind: Any = "ddp", *, stop: int = 6) -> Plan:
@@ -33,7 +36,8 @@ def plan(output: Path, kind: Any = "ddp", *, stop: int = 6) -> Plan:
         batch=Batching(size=12, chunks=2),
         # A schedule that is the same for runs of any length, so that half a run is half of one.
         schedule=Schedule(warmup=10),
-        optimizer=Optimizer(rate=1e-2, weight_decay=0.1, clip=0.5),
+        # A gradient that is zero but for rounding must not become a step of the full rate.
+        optimizer=Optimizer(rate=1e-2, eps=1e-4, weight_decay=0.1, clip=0.5),
         average=None if kind == "zero3" else 0.9,
         recompute=kind != "zero3",
         distribution=Distribution(kind),
@@ -42,15 +46,23 @@ def plan(output: Path, kind: Any = "ddp", *, stop: int = 6) -> Plan:
     )
 
 
-def small() -> Toy:
-    return toy(dropout=0.0, width=16)
+def task_of(name: str) -> tuple[Task, Source]:
+    """A task with its first weights, and what it is trained on."""
+    if name == "toy":
+        return toy(dropout=0.0, width=16), Numbers(width=16)
+    from tests.test_training_models import CONFIGS, Noise
+
+    kind: Any = model_class(name)
+    torch.manual_seed(0)
+    model = kind.from_config(recipe.parse(CONFIGS[name], kind.Config))
+    return model, Noise(views=name == "detailclip")
 
 
-def bytes_held(kind: Any) -> dict[str, int]:
+def bytes_held(name: str, kind: Any) -> dict[str, int]:
     accelerator = distribution.start("fp32", kind)
-    task = small()
+    task, source = task_of(name)
     engine = distribution.distribute(task, Optimizer(), accelerator, kind)
-    batch = Numbers(width=16).load(range(6)).batch
+    batch = source.load(range(6)).batch
     engine.backward(task.loss(engine.encode(batch), batch)[0], True)
     engine.step(1.0)
     return engine.bytes_held()
@@ -58,15 +70,13 @@ def bytes_held(kind: Any) -> dict[str, int]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1])
-    for kind in sys.argv[2:]:
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    for kind in sys.argv[3:]:
         first, _, second = kind.partition("-then-")
-        trained = train(
-            small(), Numbers(width=16), plan(folder / kind, first, stop=3 if second else 6)
-        )
+        trained = train(*task_of(name), plan(folder / kind, first, stop=3 if second else 6))
         if second:
-            trained = train(small(), Numbers(width=16), plan(folder / kind, second))
-        held = bytes_held(second or first)
+            trained = train(*task_of(name), plan(folder / kind, second))
+        held = bytes_held(name, second or first)
         rank = torch.distributed.get_rank()
         (folder / kind / f"held-{rank}.json").write_text(json.dumps(held))
         if trained.first_process:

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 
@@ -44,4 +45,7 @@ class PrototypeHead(nn.Module):
 
     def scores(self, bottleneck: Tensor) -> Tensor:
         """[..., Z] → [..., P]; linear, so that a mean of scores is the score of a mean."""
-        return functional.linear(bottleneck, functional.normalize(self.prototypes, dim=-1))
+        prototypes: Tensor = self.prototypes
+        if isinstance(prototypes, DTensor):  # between FSDP2's steps, when weights are in shards
+            prototypes = prototypes.full_tensor()
+        return functional.linear(bottleneck, functional.normalize(prototypes, dim=-1))

@@ -87,7 +87,7 @@ def distribute(
     task: Task, config: optimizers.Optimizer, accelerator: Accelerator, kind: Kind
 ) -> Engine:
     """Put a task on the processes that were started, and build its optimizer."""
-    if kind.startswith("zero"):
+    if kind.startswith("zero") and accelerator.num_processes > 1:
         from vlkit.training.zero import ZeroEngine
 
         return ZeroEngine(task, config, accelerator, stage=int(kind[-1]))

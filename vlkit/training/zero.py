@@ -6,7 +6,6 @@ Models", arXiv 1910.02054.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,7 @@ from torch import Tensor
 from torch.distributed import get_rank, get_world_size
 from torch.nn import functional
 
-from vlkit.errors import MissingDependency, RecipeError
-from vlkit.nn.features import Features
+from vlkit.errors import MissingDependency
 from vlkit.training import optimizer as optimizers
 from vlkit.training.task import Batch, Encoding, Reps, Task, as_module
 
@@ -39,8 +37,6 @@ class ZeroEngine:
     def __init__(
         self, task: Task, config: optimizers.Optimizer, accelerator: Accelerator, *, stage: int
     ) -> None:
-        if stage == 3:
-            _check_bare(task)
         deepspeed = _deepspeed()
         self.task = task
         self.stage = stage
@@ -199,16 +195,6 @@ class ZeroEngine:
         return deepspeed.zero.GatheredParameters(
             parameters, modifier_rank=modifier_rank, enabled=self.stage == 3
         )
-
-
-def _check_bare(task: Task) -> None:
-    """Stage 3 finds parameters by hooks on modules that give tensors, and sees no others."""
-    for module in as_module(task).modules():
-        if inspect.signature(type(module).forward).return_annotation in (Features, "Features"):
-            raise RecipeError(
-                f"zero3 can't follow {type(module).__name__}, which gives Features",
-                remedy="Take fsdp2, which shards the same three parts",
-            )
 
 
 @contextmanager
