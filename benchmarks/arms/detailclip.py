@@ -23,16 +23,16 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.arms import probes
 from benchmarks.arms.grid import Study
-from benchmarks.arms.probes import probe_docbank, probe_scenes
+from benchmarks.arms.photos import ENTRIES, Pairs, Photos, photos, tokenizer
+from benchmarks.arms.runs import gflop_of
 from vlkit import recipe
 from vlkit.adapters.config import AdapterConfig
 from vlkit.checkpoint import load_weights, save_folder
-from vlkit.data.bpe import CaptionTokenizer, train_bpe
-from vlkit.data.captions import Captions, open_captions
-from vlkit.data.views import IMAGENET, Views
+from vlkit.data.bpe import CaptionTokenizer
+from vlkit.data.views import IMAGENET, Draw, Floats, Views, make_views
 from vlkit.models.clip import Clip, ClipConfig
 from vlkit.models.convert.clip import open_clip_weights
 from vlkit.models.detailclip import (
@@ -49,10 +49,7 @@ from vlkit.training.batches import Batching, Loaded, Source
 from vlkit.training.logs import Logging
 from vlkit.training.loop import Plan, train
 from vlkit.training.optimizer import Optimizer, Schedule
-from vlkit.training.sources import CaptionSource
 from vlkit.training.task import Batch, Task
-
-TOKENIZER = Path("benchmarks/out/claims_tokenizer_{entries}.json")
 
 
 @dataclass(frozen=True)
@@ -64,19 +61,19 @@ class Size:
         warmup: Share of the steps over which the rate rises.
         average: Decay of the weights' running average, and of the teacher.
         first_steps: With the teacher's sharper temperature for patches.
+        photos: To train on; all without it.
         scenes: Generated scenes to train the probe on; half as many to test it on.
         pages: DocBank's, for the other probe.
     """
 
     gflop: float
-    image: int = 96
-    patch: int = 12
-    width: int = 128
+    image: int = 64
+    patch: int = 8
+    width: int = 96
     depth: int = 4
-    heads: int = 4
-    text_depth: int = 3
+    heads: int = 3
+    text_depth: int = 2
     context: int = 24
-    vocabulary: int = 8192
     hidden: int = 512
     bottleneck: int = 128
     prototypes: int = 1024
@@ -87,6 +84,7 @@ class Size:
     warmup: float = 0.1
     average: float = 0.98
     first_steps: int = 90
+    photos: int | None = None
     scenes: int = 400
     pages: int = 50
 
@@ -94,17 +92,17 @@ class Size:
 FULL = Size(gflop=10_000)
 QUICK = Size(
     gflop=4,
-    image=48,
+    image=32,
     width=32,
     depth=1,
     heads=2,
     text_depth=1,
-    vocabulary=512,
     hidden=32,
     bottleneck=16,
     prototypes=32,
     batch=16,
     first_steps=2,
+    photos=64,
     scenes=20,
     pages=4,
 )
@@ -133,7 +131,7 @@ def text_tower(size: Size) -> TextTower:
         "open_clip",
         "ViT-B-32",
         context_length=size.context,
-        vocab_size=size.vocabulary,
+        vocab_size=ENTRIES,
         width=size.width,
         depth=size.text_depth,
         heads=size.heads,
@@ -190,7 +188,7 @@ class OpenClip(nn.Module):
         }
         text = {
             "context_length": size.context,
-            "vocab_size": size.vocabulary,
+            "vocab_size": ENTRIES,
             "width": size.width,
             "layers": size.text_depth,
             "heads": size.heads,
@@ -252,18 +250,17 @@ def run(arm: str, seed: int, quick: bool, data: Path) -> dict[str, float]:
     if arm == UNTRAINED:
         return {**dense(plain_clip(size).eval(), size, data), **cost(0, 0.0)}
     model = ARMS[arm](size)
-    captions = open_captions(data / "flickr8k", "train")
-    tokenizer = tokenizer_of(captions, size)
-    source = source_of(model, captions, tokenizer, size, seed)
+    words = tokenizer(data, size.context)
+    source = source_of(model, photos(data, "train", size.photos), words, size, seed)
     step = step_gflop(model, source.load(range(size.batch)).batch)
     steps = steps_for(size.gflop, step)
     with tempfile.TemporaryDirectory() as folder:
         weights = train(as_task(model), source, plan(size, seed, steps, Path(folder))).weights
         load_weights(model, weights)
         trained = as_clip(model)
-        figures = retrieval(trained, Path(folder), tokenizer, data)
+        figures = retrieval(trained, Path(folder), words, data)
         if isinstance(model, DetailClip):
-            teacher = retrieval(model.to_clip(), Path(folder), tokenizer, data)
+            teacher = retrieval(model.to_clip(), Path(folder), words, data)
             figures["teacher_t2i_r10"] = teacher["t2i_r10"]
     return {**figures, **dense(trained, size, data), **cost(steps, step * steps)}
 
@@ -288,12 +285,7 @@ def steps_for(budget: float, step: float) -> int:
 
 def step_gflop(model: nn.Module, batch: Batch) -> float:
     """Of one step on this batch: teacher, student, backward pass; the model stays as it is."""
-    task = as_task(copy.deepcopy(model).train())
-    with FlopCounterMode(display=False) as counter:
-        loss, _ = task.loss(task.encode(batch), batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        task.after_step(1)
-    return float(counter.get_total_flops()) / 1e9
+    return gflop_of(as_task(copy.deepcopy(model).train()), batch)
 
 
 def cost(steps: int, gflop: float) -> dict[str, float]:
@@ -314,51 +306,44 @@ def as_clip(model: Clip | DetailClip | OpenClip) -> Clip:
 # ---- data -------------------------------------------------------------------------------------
 
 
-def tokenizer_of(captions: Captions, size: Size) -> CaptionTokenizer:
-    """Trained once; the same captions give the same bytes."""
-    file = Path(str(TOKENIZER).format(entries=size.vocabulary))
-    if file.exists():
-        return CaptionTokenizer.from_file(file, size.context)
-    tokenizer = CaptionTokenizer(train_bpe(captions.texts(), size.vocabulary), size.context)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        tokenizer.save(Path(folder) / file.name).replace(file)
-    return tokenizer
+def source_of(
+    model: nn.Module, known: Photos, words: CaptionTokenizer, size: Size, seed: int
+) -> Source:
+    """Pairs with two views of the photo for DetailCLIP, and with the first of them for others."""
+    two = isinstance(model, DetailClip)
+    views = Views(size.image, "detail", size.scale, *IMAGENET)
+
+    def see(index: int, draw: Draw) -> Floats:
+        seen = make_views(known.pixels[index], views, draw)
+        return seen if two else seen[0]
+
+    pairs = Pairs(known.captions, see, words, seed)
+    return TwoViews(pairs) if two else pairs
 
 
 @dataclass(frozen=True)
-class FirstView:
-    """The first of two views as ``pixels``: crops and colours as the other arms have them."""
+class TwoViews:
+    """What DetailCLIP calls ``views`` stands in ``pixels``."""
 
-    source: Source
+    pairs: Pairs
 
     def load(self, positions: range) -> Loaded:
-        loaded = self.source.load(positions)
-        loaded.batch["pixels"] = loaded.batch.pop("views")[:, 0].contiguous()
+        loaded = self.pairs.load(positions)
+        loaded.batch["views"] = loaded.batch.pop("pixels")
         return loaded
-
-
-def source_of(
-    model: nn.Module, captions: Captions, tokenizer: CaptionTokenizer, size: Size, seed: int
-) -> Source:
-    views = Views(size.image, "detail", size.scale, *IMAGENET)
-    source = CaptionSource(captions, views, tokenizer, seed)
-    return source if isinstance(model, DetailClip) else FirstView(source)
 
 
 # ---- figures ----------------------------------------------------------------------------------
 
 
-def retrieval(
-    clip: Clip, folder: Path, tokenizer: CaptionTokenizer, data: Path
-) -> dict[str, float]:
+def retrieval(clip: Clip, folder: Path, words: CaptionTokenizer, data: Path) -> dict[str, float]:
     """Recalls on the development photos, as ``vlkit eval retrieval`` gives them."""
     model = save_folder(
         folder / "model",
         model="clip",
         config=recipe.to_table(clip.config),
         weights=clip.state_dict(),
-        tokenizer=tokenizer.save(folder / "tokenizer.json"),
+        tokenizer=words.save(folder / "tokenizer.json"),
     )
     return evaluate_retrieval(str(model), data / "flickr8k", split="dev").metrics
 
@@ -366,9 +351,13 @@ def retrieval(
 def dense(clip: Clip, size: Size, data: Path) -> dict[str, float]:
     """What a linear probe reads from the frozen patches."""
     return {
-        "scene_miou": probe_scenes(clip.image, size.scenes),
-        "docbank_f1": probe_docbank(clip.image, data / "docbank", size.pages),
+        "scene_miou": probes.probe_scenes(clip.image, size.scenes),
+        "docbank_f1": probes.probe_docbank(clip.image, data / "docbank", size.pages),
     }
+
+
+def settings(quick: bool) -> dict[str, object]:
+    return {"size": asdict(QUICK if quick else FULL), "probes": probes.SETTINGS}
 
 
 STUDY = Study(
@@ -382,6 +371,6 @@ STUDY = Study(
         "scene_miou": "scenes, mIoU",
         "docbank_f1": "DocBank, macro F1",
     },
-    settings=lambda quick: asdict(QUICK if quick else FULL),
+    settings=settings,
     run=run,
 )

@@ -130,7 +130,7 @@ def _in_processes(
                     going[_start(command(run), output)] = run, output
                 for process in [each for each in going if each.poll() is not None]:
                     run, output = going.pop(process)
-                    yield run, _figures(output.read_text(), process.returncode)
+                    yield run, _figures(output, process.returncode)
                 time.sleep(0.02)
         finally:
             for process in going:
@@ -139,17 +139,17 @@ def _in_processes(
 
 
 def _start(command: list[str], output: Path) -> subprocess.Popen[bytes]:
-    with output.open("wb") as file:
-        environment = {**os.environ, **ONE_THREAD}
-        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+    environment = {**os.environ, **ONE_THREAD}
+    with output.open("wb") as said, output.with_suffix(".err").open("wb") as errors:
+        return subprocess.Popen(command, stdout=said, stderr=errors, env=environment)
 
 
-def _figures(output: str, status: int) -> Figures | None:
-    lines = output.strip().splitlines() or [""]
-    if status == 0:
+def _figures(output: Path, status: int) -> Figures | None:
+    lines = output.read_text().splitlines()
+    if status == 0 and lines:
         figures: Figures = json.loads(lines[-1])
         return figures
-    _say("\n".join(lines[-20:]))
+    _say("\n".join(output.with_suffix(".err").read_text().splitlines()[-20:]))
     return None
 
 
