@@ -4,7 +4,8 @@
         [--jobs 2] [--arms a,b] [--json FILE]
 
 Every run is a process of its own on one thread; what is done stands in
-``benchmarks/out/claims_<study>.jsonl``, and a grid that was killed goes on from there.
+``benchmarks/out/claims_<study>.jsonl``, and a grid that was killed goes on from there. Table,
+JSON and ``benchmarks/out/claims_<study>.png`` show all that stands there.
 ``--quick`` is one seed at a tiny size: its figures say that everything works, and nothing else.
 """
 
@@ -17,12 +18,15 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.arms.grid import Run, Study, run_grid, settings_key
+from benchmarks.arms.grid import Run, Study, finished, run_grid, settings_key
+from benchmarks.arms.picture import draw_grid
 from benchmarks.arms.summary import rows, show
 from benchmarks.table import write
+from vlkit.evaluation.result import MODEL_PACKAGES
 
 STUDIES = ("detailclip", "cgvlm", "pooling")
 OUT = Path("benchmarks/out")
+PACKAGES = (*MODEL_PACKAGES, "transformers")
 
 
 def study_of(name: str) -> Study:
@@ -67,9 +71,13 @@ def measure(study: Study, arms: list[str], seeds: range, given: argparse.Namespa
         door = [sys.executable, "-m", "benchmarks.claims", study.name]
         return door + ["--quick"] * given.quick + ["--one", run.arm, str(run.seed), key]
 
-    results = run_grid(runs, key, OUT / f"{name}.jsonl", command, given.jobs)
-    show(study, results)
-    write(rows(study, results), given.json or OUT / f"{name}.json")
+    file = OUT / f"{name}.jsonl"
+    results = run_grid(runs, key, file, command, given.jobs)
+    known = finished(file, key)
+    if known:
+        show(study, known)
+        write(rows(study, known), given.json or OUT / f"{name}.json", PACKAGES)
+        draw_grid(study, known, OUT / f"{name}.png")
     if len(results) < len(runs):
         sys.exit(f"{len(runs) - len(results)} of {len(runs)} runs failed")
 

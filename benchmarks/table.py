@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
+
+from vlkit.evaluation.result import READING_PACKAGES, installed_versions
 
 
 @dataclass
@@ -43,14 +44,12 @@ def show(rows: list[Row]) -> None:
         print(f"| {row.on} | {row.figure} | {row.ours:.4g} | {others} | {row.wanted} | {reached} |")
 
 
-def write(rows: list[Row], path: Path) -> None:
+def write(rows: list[Row], path: Path, packages: Sequence[str] = READING_PACKAGES) -> None:
     """Write the rows with the command and the versions that gave them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    packages = ["vlkit", "rapidocr", "onnxruntime", "pypdfium2", "opencv-python-headless"]
     result = {
         "command": " ".join(["python", *sys.argv]),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+        "versions": installed_versions(packages),
         "rows": [asdict(row) for row in rows],
     }
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")

@@ -89,7 +89,7 @@ class Size:
     pages: int = 50
 
 
-FULL = Size(gflop=10_000)
+FULL = Size(gflop=8_000)
 QUICK = Size(
     gflop=4,
     image=32,
@@ -365,9 +365,9 @@ STUDY = Study(
     question="At equal FLOPs, does anything in DetailCLIP beat training plain CLIP for longer?",
     arms=(*ARMS, UNTRAINED),
     metrics={
-        **{f"t2i_r{k}": f"text→image R@{k}" for k in (1, 5, 10)},
-        **{f"i2t_r{k}": f"image→text R@{k}" for k in (1, 5, 10)},
-        "teacher_t2i_r10": "text→image R@10 of the teacher",
+        **{f"t2i_r{k}": f"photo by text R@{k}" for k in (1, 5, 10)},
+        **{f"i2t_r{k}": f"text by photo R@{k}" for k in (1, 5, 10)},
+        "teacher_t2i_r10": "R@10 by text, teacher",
         "scene_miou": "scenes, mIoU",
         "docbank_f1": "DocBank, macro F1",
     },
