@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import normalize
+from transformers import AutoConfig
 
 import vlkit.models
 from vlkit import recipe
@@ -19,7 +21,7 @@ from vlkit.errors import CheckpointError, ModelError, UnknownName
 from vlkit.models.clip import Clip, ClipConfig
 from vlkit.models.convert import clip as convert
 from vlkit.nn.images import ImageTower
-from vlkit.nn.texts import TextTower
+from vlkit.nn.texts import TextEncoder, TextTower
 
 SMALL = {"image_size": 32, "patch_size": 8, "width": 48, "depth": 2, "heads": 3}
 WORDS = {"vocab_size": 99, "width": 32, "depth": 2, "heads": 4, "context_length": 12}
@@ -87,6 +89,124 @@ def test_every_open_clip_architecture_has_our_names() -> None:
             assert {n: w.shape for n, w in renamed.items()} == {
                 n: w.shape for n, w in ours.state_dict().items()
             }, name
+
+
+# Encoders of transformers that read for open_clip's models, a few thousand parameters each.
+SIZES = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 20,
+}
+LAYERS = {"encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 4}
+READERS = {
+    "roberta": SIZES,
+    "xlm-roberta": SIZES,
+    "bert": SIZES,
+    "m2m_100": {"vocab_size": 99, "d_model": 32, "encoder_ffn_dim": 64, **LAYERS},
+    "mt5": {
+        "vocab_size": 99,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 4,
+    },
+}
+
+
+def reader(kind: str, folder: Path) -> Path:
+    AutoConfig.for_model(kind, **READERS[kind]).save_pretrained(folder)
+    return folder
+
+
+def open_clip_folder(text: dict[str, object], folder: Path, width: int) -> torch.nn.Module:
+    """A model of open_clip's in a folder as it puts on the hub, with another encoder's texts."""
+    vision = {"image_size": 32, "patch_size": 8, "width": 32, "layers": 1, "head_width": 8}
+    text |= {"hf_model_pretrained": False, "context_length": 12}
+    config = {"embed_dim": width, "vision_cfg": vision, "text_cfg": text}
+    theirs = shaken(open_clip.CustomTextCLIP(**config))
+    folder.mkdir()
+    described = json.dumps({"model_cfg": config, "preprocess_cfg": {}})
+    (folder / "open_clip_config.json").write_text(described)
+    save_file(theirs.state_dict(), folder / "open_clip_model.safetensors")
+    return theirs
+
+
+@pytest.mark.parametrize(
+    ("kind", "pooler", "projection"),
+    [
+        ("roberta", "mean_pooler", "mlp"),
+        ("xlm-roberta", "mean_pooler", "linear"),
+        ("xlm-roberta", "cls_last_hidden_state_pooler", None),
+        ("bert", "cls_pooler", "linear"),
+        ("m2m_100", "cls_pooler", "linear"),
+        ("mt5", "mean_pooler", "mlp"),
+    ],
+)
+@torch.no_grad()
+def test_texts_read_by_an_encoder_of_hugging_face_equal_open_clips(
+    tmp_path: Path, kind: str, pooler: str, projection: str | None
+) -> None:
+    torch.manual_seed(0)
+    text = {
+        "hf_model_name": str(reader(kind, tmp_path / "reader")),
+        "hf_pooler_type": pooler,
+        "hf_proj_type": projection,
+    }
+    theirs = open_clip_folder(text, tmp_path / "theirs", 24 if projection else 32)
+    ours = Clip.from_open_clip_folder(tmp_path / "theirs")
+    inputs = batch(ours)
+    expected = theirs.encode_text(inputs["ids"], normalize=True)
+    found = ours.encode_text(inputs["ids"])
+    torch.testing.assert_close(found.pooled, expected, atol=1e-5, rtol=0)
+    expected = theirs.encode_image(inputs["pixels"], normalize=True)
+    torch.testing.assert_close(ours.encode_image(inputs["pixels"]).pooled, expected)
+    with pytest.raises(ModelError, match="texts of 12 tokens here, not 13"):
+        ours.encode_text(torch.ones(1, 13, dtype=torch.long))
+    # Its own folder tells all that is needed: the reader's may be gone.
+    shutil.rmtree(tmp_path / "reader")
+    again = Clip.from_pretrained(ours.save_pretrained(tmp_path / "ours"))
+    torch.testing.assert_close(again.encode_text(inputs["ids"]).pooled, found.pooled)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("roberta-ViT-B-32", "roberta"),
+        ("coca_roberta-ViT-B-32", "roberta"),
+        ("xlm-roberta-base-ViT-B-32", "xlm-roberta"),
+        ("nllb-clip-base-siglip", "m2m_100"),
+        ("mt5-base-ViT-B-32", "mt5"),
+    ],
+)
+def test_open_clips_table_and_a_folder_with_the_readers_config(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    folder = reader(kind, tmp_path / "reader")
+    table = convert.open_clip_table({"architecture": name, "text_folder": folder})
+    config = recipe.parse(table, ClipConfig)
+    listed = open_clip.get_model_config(name)
+    made = TextEncoder.create(config.text)
+    assert made.context_length == 77
+    assert made.width == 32
+    assert config.text_projection.width == listed["embed_dim"]
+
+
+def test_a_reader_that_is_not_here_is_named_with_the_command_that_fetches_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CheckpointError) as caught:
+        Clip.from_original({}, {"architecture": "roberta-ViT-B-32"})
+    assert "config.json of roberta-base" in str(caught.value)
+    assert "`hf download roberta-base config.json`" in str(caught.value)
+    with pytest.raises(CheckpointError, match=r"config\.json of .*nowhere"):
+        Clip.from_original(
+            {}, {"architecture": "roberta-ViT-B-32", "text_folder": tmp_path / "nowhere"}
+        )
 
 
 def hugging_face(kind: str, folder: Path) -> torch.nn.Module:

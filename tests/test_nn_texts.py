@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vlkit.errors import ModelError, UnknownName
+from vlkit.errors import CheckpointError, ModelError, UnknownName
 from vlkit.nn.pooling import last_real, pool
 from vlkit.nn.texts import TextEncoder, TextTower
 
@@ -103,7 +103,7 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             encoder(name)(torch.ones(1, 13, dtype=torch.long))
     with pytest.raises(UnknownName, match="ViT-B-32"):
         TextEncoder.create(TextTower("open_clip", "ViT-B-33"))
-    with pytest.raises(ModelError, match=r"xlm-roberta-base.*Hugging Face.*folder"):
+    with pytest.raises(CheckpointError, match=r"`hf download xlm-roberta-base config\.json`"):
         TextEncoder.create(TextTower("open_clip", "xlm-roberta-base-ViT-B-32"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match="model type"):

@@ -189,7 +189,9 @@ class Clip(Pretrained):
         Args:
             state_dict: As open_clip saves it.
             config: ``architecture``, a name that open_clip lists, and perhaps ``quick_gelu``,
-                ``image_size`` and ``context_length`` where they differ from it.
+                ``image_size`` and ``context_length`` where they differ from it. For one whose
+                texts are read by an encoder of Hugging Face's, ``text_folder`` may name a folder
+                with its config.json, which is else looked for in the hub's cache.
 
         Raises:
             UnknownName: if open_clip has no such architecture.

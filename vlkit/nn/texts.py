@@ -36,7 +36,9 @@ class TextTower:
         activation: Of the blocks' hidden layers (open_clip only).
         pool: How one vector is made of the tokens (transformers only; open_clip's architectures
             say it themselves).
-        settings: Further fields of the transformers configuration.
+        settings: Further fields of the transformers configuration. With ``open_clip``, all of
+            that of the encoder that reads for such a model (``roberta-ViT-B-32``), ``model_type``
+            among them; none: as it lies in the hub's cache.
     """
 
     library: Literal["open_clip", "transformers"]
@@ -86,7 +88,8 @@ class TextEncoder(nn.Module):
 
         tower, settings = towers.load_hugging_face_text(folder)
         kind = settings.pop("model_type")
-        return HuggingFaceText(TextTower("transformers", kind, pool=pool, settings=settings), tower)
+        config = TextTower("transformers", kind, pool=pool, settings=settings)
+        return HuggingFaceText(config, tower, pool)
 
     @staticmethod
     def create(config: TextTower) -> TextEncoder:
@@ -98,9 +101,14 @@ class TextEncoder(nn.Module):
         """
         from vlkit.nn import towers
 
-        if config.library == "open_clip":
+        if config.library == "transformers":
+            return HuggingFaceText(config, towers.build_hugging_face_text(config), config.pool)
+        reader = towers.open_clip_reader(towers.open_clip_table(config.architecture))
+        if reader is None:
             return OpenClipText(config, towers.build_open_clip_text(config))
-        return HuggingFaceText(config, towers.build_hugging_face_text(config))
+        tower, pooling = towers.build_reader(reader, config.settings)
+        length = config.context_length or reader.context_length
+        return HuggingFaceText(config, tower, pooling, length)
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Features:
         """Encode texts.
@@ -172,22 +180,37 @@ class OpenClipText(TextEncoder):
 
 
 class HuggingFaceText(TextEncoder):
-    """An encoder of transformers: BERT, RoBERTa, MiniLM, …"""
+    """An encoder of transformers: BERT, RoBERTa, MiniLM, …
 
-    def __init__(self, config: TextTower, tower: nn.Module) -> None:
+    Args:
+        pooling: ``layer`` takes the vector that a layer of its own makes of the first token.
+        context_length: The most tokens of a text; by default as many as it has positions for.
+    """
+
+    def __init__(
+        self,
+        config: TextTower,
+        tower: nn.Module,
+        pooling: Pooling | Literal["layer"],
+        context_length: int | None = None,
+    ) -> None:
         super().__init__(config, tower)
+        self.pooling = pooling
         self.width = int(self.tower.config.hidden_size)
         self.vocab_size = int(self.tower.config.vocab_size)
         self.pad_id = int(self.tower.config.pad_token_id or 0)
-        unused = unused_positions(self.tower.config)
-        self.context_length = int(self.tower.config.max_position_embeddings) - unused
+        if context_length is None:
+            unused = unused_positions(self.tower.config)
+            context_length = int(self.tower.config.max_position_embeddings) - unused
+        self.context_length = context_length
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Features:
         self._check(ids)
         mask = ids != self.pad_id if mask is None else mask.bool()
         out = self.tower(input_ids=ids, attention_mask=mask.long())
         x: Tensor = out.last_hidden_state
-        return Features(x, mask, pool(x, mask, self.config.pool))
+        pooled = out.pooler_output if self.pooling == "layer" else pool(x, mask, self.pooling)
+        return Features(x, mask, pooled)
 
 
 def ended(ids: Tensor, end: int, pad: int) -> Tensor:

@@ -6,13 +6,15 @@ timm takes 7 s to import and open_clip 9 s, so both are imported where they are 
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 
-from vlkit.errors import ModelError, UnknownName
+from vlkit.errors import CheckpointError, ModelError, UnknownName
+from vlkit.nn.pooling import Pooling
 
 if TYPE_CHECKING:
     from vlkit.nn.images import ImageTower, Rgb
@@ -191,16 +193,11 @@ def _rgb(values: Any) -> Rgb:
 
 
 def build_open_clip_text(config: TextTower) -> nn.Module:
-    """open_clip's text tower without projection, giving pooled vector and tokens."""
+    """open_clip's own text tower without projection, giving pooled vector and tokens."""
     from open_clip.model import CLIPTextCfg, _build_text_tower
 
     table = open_clip_table(config.architecture)
     text = dict(table["text_cfg"])
-    if "hf_model_name" in text:
-        raise ModelError(
-            f"the text tower of {config.architecture} is {text['hf_model_name']} of Hugging Face",
-            remedy='Give library = "transformers" and architecture = the folder that it lies in',
-        )
     changes = {
         "context_length": config.context_length,
         "vocab_size": config.vocab_size,
@@ -214,6 +211,101 @@ def build_open_clip_text(config: TextTower) -> nn.Module:
     text |= {"proj_type": "none", "output_tokens": True}
     tower: nn.Module = _build_text_tower(table["embed_dim"], CLIPTextCfg(**text), quick)
     return tower
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An encoder of transformers that reads for one of open_clip's models.
+
+    Attributes:
+        name: Its folder, or its hub id.
+        pooler: How one vector is made of its tokens, by open_clip's name.
+        projection: Into the joint space, by open_clip's name.
+        context_length: The most tokens of a text.
+    """
+
+    name: str
+    pooler: str
+    projection: str | None
+    context_length: int
+
+
+POOLERS: Mapping[str, Pooling] = {
+    "mean_pooler": "mean",
+    "cls_pooler": "cls",
+    "cls_last_hidden_state_pooler": "cls",
+}
+
+
+def open_clip_reader(table: Mapping[str, Any]) -> Reader | None:
+    """Who reads in a model of open_clip's with this configuration; None for its own towers.
+
+    Raises:
+        ModelError: if it pools in a way that is not known here.
+    """
+    from open_clip.model import CLIPTextCfg
+
+    text = CLIPTextCfg(**table["text_cfg"])
+    if text.hf_model_name is None:
+        return None
+    if text.hf_pooler_type not in POOLERS:
+        raise ModelError(
+            f"{text.hf_model_name} pools by {text.hf_pooler_type}",
+            remedy=f"Known here are {', '.join(POOLERS)}",
+        )
+    return Reader(text.hf_model_name, text.hf_pooler_type, text.hf_proj_type, text.context_length)
+
+
+def build_reader(
+    reader: Reader, settings: Mapping[str, Any]
+) -> tuple[nn.Module, Pooling | Literal["layer"]]:
+    """It with random weights, and how it pools: ``layer`` for a layer of its own.
+
+    Args:
+        settings: Its transformers configuration, ``model_type`` among it; none: as it lies in
+            its folder, or in the hub's cache.
+
+    Raises:
+        CheckpointError: if none are given and none are here.
+    """
+    from transformers import AutoModel
+
+    found = _configuration(settings or hugging_face_settings(reader.name))
+    if found.is_encoder_decoder:
+        whole: Any = AutoModel.from_config(found)  # type: ignore[no-untyped-call]
+        return whole.encoder, POOLERS[reader.pooler]
+    layer = reader.pooler == "cls_pooler"
+    tower = AutoModel.from_config(found, add_pooling_layer=layer)  # type: ignore[no-untyped-call]
+    return tower, "layer" if layer else POOLERS[reader.pooler]
+
+
+def hugging_face_settings(name: str) -> dict[str, Any]:
+    """The configuration in a folder, or of a hub id in the hub's cache; no network is asked.
+
+    Raises:
+        CheckpointError: if it is not here.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return _settings(AutoConfig.from_pretrained(name, local_files_only=True))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"config.json of {name}, which reads the texts, is not here",
+            remedy=f"Where there is a network, run `hf download {name} config.json`, or carry it "
+            "in and give its folder as the config's text_folder",
+        ) from error
+
+
+def hugging_face_width(settings: Mapping[str, Any]) -> int:
+    """D of the encoder with this configuration."""
+    return int(_configuration(settings).hidden_size)
+
+
+def _configuration(settings: Mapping[str, Any]) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(**settings)
 
 
 def build_hugging_face_text(config: TextTower) -> nn.Module:
@@ -275,10 +367,15 @@ def load_hugging_face_text(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
             remedy="Give a folder with config.json and model.safetensors",
             file=folder,
         ) from error
-    settings = tower.config.to_diff_dict()
-    for name in ("architectures", "transformers_version", "dtype"):
+    return tower, _settings(tower.config)
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """What makes a transformers configuration again, ``model_type`` among it."""
+    settings: dict[str, Any] = config.to_diff_dict()
+    for name in ("architectures", "transformers_version", "dtype", "_name_or_path"):
         settings.pop(name, None)
-    return tower, settings
+    return settings
 
 
 def _unknown(kind: str, name: str, names: list[str]) -> UnknownName:

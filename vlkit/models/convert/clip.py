@@ -34,27 +34,37 @@ def open_clip_table(config: Mapping[str, Any], folder: Path | None = None) -> Ta
     original = towers.open_clip_table(name)
     if folder is not None:
         name = towers.open_clip_name(original) or name
-    vision, text = original["vision_cfg"], original["text_cfg"]
+    vision, width = original["vision_cfg"], original["embed_dim"]
     image: Table = {"library": "open_clip", "architecture": name}
-    words: Table = {"library": "open_clip", "architecture": name}
     if folder is not None:
-        statistics = _open_clip_statistics(folder)
-        image |= statistics
+        image |= _open_clip_statistics(folder)
     if "image_size" in config:
         image["image_size"] = config["image_size"]
-    if "context_length" in config:
-        words["context_length"] = config["context_length"]
-    if config.get("quick_gelu"):
-        words["activation"] = "quick_gelu"
-        if "timm_model_name" not in vision:
-            image["activation"] = "quick_gelu"
+    if config.get("quick_gelu") and "timm_model_name" not in vision:
+        image["activation"] = "quick_gelu"
+    words, text_projection = _open_clip_text(config, name, original)
     return {
         "image": image,
         "text": words,
-        "image_projection": _image_projection(vision, original["embed_dim"]),
-        "text_projection": _text_projection(text, original["embed_dim"]),
+        "image_projection": _image_projection(vision, width),
+        "text_projection": text_projection,
         "objective": "siglip" if original.get("init_logit_bias") is not None else "infonce",
     }
+
+
+def _open_clip_text(config: Mapping[str, Any], name: str, original: Table) -> tuple[Table, Table]:
+    """The text tower and its projection."""
+    width, words = original["embed_dim"], {"library": "open_clip", "architecture": name}
+    if "context_length" in config:
+        words["context_length"] = config["context_length"]
+    reader = towers.open_clip_reader(original)
+    if reader is not None:
+        settings = towers.hugging_face_settings(config.get("text_folder", reader.name))
+        own = towers.hugging_face_width(settings)
+        return {**words, "settings": settings}, _reader_projection(reader.projection, own, width)
+    if config.get("quick_gelu"):
+        words["activation"] = "quick_gelu"
+    return words, _text_projection(original["text_cfg"], width)
 
 
 def _open_clip_statistics(folder: Path) -> Table:
@@ -89,6 +99,15 @@ def _text_projection(text: Mapping[str, Any], width: int) -> Table:
     return {"kind": "linear", "width": width, "bias": bool(text.get("proj_bias", False))}
 
 
+def _reader_projection(kind: str | None, own: int, width: int) -> Table:
+    if kind is None:  # which open_clip allows for equal widths alone
+        return {"kind": "identity"}
+    projection = {"kind": kind, "width": width, "bias": False}
+    if kind == "mlp":
+        projection |= {"hidden": (own + width) // 2, "hidden_bias": False}
+    return projection
+
+
 OPEN_CLIP_NAMES = (
     # timm's own classifier, then open_clip's heads
     (r"^visual\.trunk\.head\.(?:fc\.)?(weight|bias)$", r"image_projection.proj.\1"),
@@ -96,6 +115,11 @@ OPEN_CLIP_NAMES = (
     (r"^visual\.head\.mlp\.", "image_projection."),
     (r"^visual\.proj$", "image_projection.proj.weight"),
     (r"^visual\.(?:trunk\.)?", "image.tower."),
+    # an encoder of Hugging Face's that reads; open_clip's own has nothing but blocks there
+    (r"^text\.transformer\.(?!resblocks\.)", "text.tower."),
+    (r"^text\.proj\.0\.", "text_projection.fc1."),
+    (r"^text\.proj\.2\.", "text_projection.fc2."),
+    (r"^text\.proj\.", "text_projection.proj."),
     (r"^(?:text\.)?text_projection$", "text_projection.proj.weight"),
     (r"^(?:text\.)?text_projection\.", "text_projection.proj."),
     (r"^(?:text\.)?(transformer|token_embedding|ln_final)\.", r"text.tower.\1."),
@@ -103,7 +127,8 @@ OPEN_CLIP_NAMES = (
 )
 # CoCa's captioner, and numbers that OpenAI's and old checkpoints carry along.
 OPEN_CLIP_LEFT_OUT = re.compile(
-    r"^(text_decoder\.|(text\.)?attn_mask$|input_resolution$|context_length$|vocab_size$)"
+    r"^(text_decoder\.|(text\.)?attn_mask$|input_resolution$|context_length$|vocab_size$"
+    r"|text\.transformer\.embeddings\.position_ids$)"
 )
 
 
