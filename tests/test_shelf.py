@@ -11,10 +11,13 @@ from vlkit.card import Made
 from vlkit.checkpoint import load_tensors
 from vlkit.models.clip import Clip
 from vlkit.models.trunks import ImageTrunk
+from vlkit.recipe import load as load_recipe
 from vlkit.recipe import parse
 from vlkit.training.shelf import GOLDEN, golden_outputs
+from vlkit.training.train import Recipe
 
 SHELF = Path(__file__).parents[1] / "models"
+RECIPES = sorted([*SHELF.glob("*/*.toml"), *SHELF.parent.glob("benchmarks/recipes/*.toml")])
 FOLDERS = sorted(file.parent for file in SHELF.glob("*/config.json"))
 LIMIT = 16e6
 
@@ -42,6 +45,9 @@ def test_a_model_is_small_and_says_where_it_is_from(folder: Path) -> None:
     assert made.card.data_licence in (folder / "README.md").read_text()
 
 
-def test_each_recipe_names_its_model() -> None:
-    for recipe in SHELF.glob("*/recipe.toml"):
-        assert f'name = "{recipe.parent.name}"' in recipe.read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_recipe_is_one_and_names_its_model(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLKIT_DATA", "data")
+    read = load_recipe(file, Recipe)
+    parse(read.model.config, models.model_class(read.model.name).Config)
+    assert read.card.name == (file.parent.name if file.is_relative_to(SHELF) else file.stem)
