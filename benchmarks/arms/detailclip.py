@@ -249,6 +249,13 @@ def run(arm: str, seed: int, quick: bool, data: Path) -> dict[str, float]:
     torch.manual_seed(seed)
     if arm == UNTRAINED:
         return {**dense(plain_clip(size).eval(), size, data), **cost(0, 0.0)}
+    clip, figures = train_and_search(arm, size, seed, data)
+    return {**figures, **dense(clip, size, data), "seconds": time.process_time()}
+
+
+def train_and_search(arm: str, size: Size, seed: int, data: Path) -> tuple[Clip, dict[str, float]]:
+    """An arm's CLIP, trained for the size's budget, with its recalls and its cost."""
+    torch.manual_seed(seed)
     model = ARMS[arm](size)
     words = tokenizer(data, size.context)
     source = source_of(model, photos(data, "train", size.photos), words, size, seed)
@@ -262,7 +269,7 @@ def run(arm: str, seed: int, quick: bool, data: Path) -> dict[str, float]:
         if isinstance(model, DetailClip):
             teacher = retrieval(model.to_clip(), Path(folder), words, data)
             figures["teacher_t2i_r10"] = teacher["t2i_r10"]
-    return {**figures, **dense(trained, size, data), **cost(steps, step * steps)}
+    return trained, {**figures, **cost(steps, step * steps)}
 
 
 def plan(size: Size, seed: int, steps: int, folder: Path) -> Plan:
