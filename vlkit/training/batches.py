@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from vlkit.errors import VlkitError
 from vlkit.training.task import Batch
 
 
@@ -60,6 +61,11 @@ class Loaded:
     keys: list[str]
     broken: list[Broken] = field(default_factory=list)
 
+    def pin_memory(self) -> Loaded:
+        """The same in memory that an accelerator can copy from while it computes."""
+        pinned = {name: tensor.pin_memory() for name, tensor in self.batch.items()}
+        return replace(self, batch=pinned)
+
 
 class Source(Protocol):
     """An endless stream of samples with random access."""
@@ -79,24 +85,37 @@ def sample_at(position: int, count: int, seed: int) -> int:
 
 
 def stream(
-    source: Source, batching: Batching, steps: range, rank: int, world: int
-) -> Iterator[Loaded]:
-    """A process's batches of the given steps, in order."""
-    dataset = _Steps(source, batching, rank, world)
-    if batching.workers == 0:
-        yield from (dataset[step] for step in steps)
-        return
-    yield from DataLoader(
-        dataset,
+    source: Source, batching: Batching, steps: range, rank: int, world: int, *, pin: bool = False
+) -> Generator[Loaded, None, None]:
+    """A process's batches of the given steps, in order.
+
+    Closing it ends the processes that load ahead.
+
+    Args:
+        pin: Put them where an accelerator can copy from while it computes.
+
+    Raises:
+        VlkitError: As the source raised it, in whatever process.
+    """
+    loader = DataLoader(
+        _Steps(source, batching, rank, world),
         batch_size=None,
         sampler=list(steps),
         num_workers=batching.workers,
         worker_init_fn=_alone,
+        pin_memory=pin,
     )
+    for loaded in loader:
+        if isinstance(loaded, VlkitError):
+            raise loaded
+        yield loaded
 
 
-class _Steps(Dataset[Loaded]):
-    """Step → the whole local batch, so that a worker makes one at a time."""
+class _Steps(Dataset[Loaded | VlkitError]):
+    """Step → the whole local batch, so that a worker makes one at a time.
+
+    An error is given and not raised: out of a worker, it would come as the text of a traceback.
+    """
 
     def __init__(self, source: Source, batching: Batching, rank: int, world: int) -> None:
         self.source = source
@@ -104,8 +123,11 @@ class _Steps(Dataset[Loaded]):
         self.rank = rank
         self.world = world
 
-    def __getitem__(self, step: int) -> Loaded:
-        return self.source.load(self.batching.positions(step, self.rank, self.world))
+    def __getitem__(self, step: int) -> Loaded | VlkitError:
+        try:
+            return self.source.load(self.batching.positions(step, self.rank, self.world))
+        except VlkitError as error:
+            return error
 
 
 def _alone(_: int) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "bf16", "fp16"]
 Kind = Literal["ddp", "fsdp2", "zero1", "zero2", "zero3"]
 
+# What fp16's loss scaling knows: its factor, and the good steps since it last changed.
+_SCALER = ("scale", "_growth_tracker")
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -126,6 +129,8 @@ class TorchEngine:
 
     @property
     def scale(self) -> float:
+        if self.scaler.is_enabled():  # its factor begins with the first tensor that it scales
+            self.scaler.scale(torch.ones((), device=self.accelerator.device))
         return self.scaler.get_scale()
 
     def encode(self, batch: Batch) -> Reps:
@@ -157,7 +162,7 @@ class TorchEngine:
         if self.clip is not None and self.clip < norm < math.inf:
             for gradient in gradients:
                 gradient.mul_(self.clip / norm)
-        if self.scaler.is_enabled() or math.isfinite(norm):
+        if math.isfinite(norm):
             self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
@@ -193,7 +198,8 @@ class TorchEngine:
             for kind, value in self.optimizer.state.get(parameter, {}).items():
                 state[f"{name}/{kind}"] = _whole(value)
         if self.scaler.is_enabled():
-            state["/scale"] = torch.tensor(self.scaler.get_scale())
+            scaler = self.scaler.state_dict()
+            state |= {f"/{name}": torch.tensor(scaler[name]) for name in _SCALER}
         return state
 
     def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
@@ -210,10 +216,9 @@ class TorchEngine:
                     )
             if kinds:
                 self.optimizer.state[parameter] = kinds
-        if self.scaler.is_enabled() and "/scale" in state:
-            self.scaler = torch.amp.GradScaler(
-                self.accelerator.device.type, init_scale=float(state["/scale"])
-            )
+        if self.scaler.is_enabled():
+            saved = {name: state[f"/{name}"].item() for name in _SCALER}
+            self.scaler.load_state_dict({**self.scaler.state_dict(), **saved})
 
     def bytes_held(self) -> dict[str, int]:
         parameters = [parameter for _, parameter in self.task.named_parameters()]

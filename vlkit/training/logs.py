@@ -40,10 +40,15 @@ class Log(Protocol):
 
 
 class OtherLog:
-    """The log of every process but the first: events alone, in ``log-RANK.jsonl``."""
+    """The log of every process but the first: events alone, in ``log-RANK.jsonl``.
 
-    def __init__(self, folder: Path, rank: int) -> None:
+    Args:
+        done: As of ``Logs``.
+    """
+
+    def __init__(self, folder: Path, rank: int, done: int) -> None:
         self.path = folder / f"log-{rank}.jsonl"
+        _forget_after(self.path, done)
 
     def step(self, step: int, values: Mapping[str, float], samples: int) -> None: ...
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,17 @@ from vlkit.training.task import (
     checkpoint_activations,
     compile_blocks,
     enter_stage,
+    moving_statistics,
+    training_mode,
 )
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+# With fp16, steps in a row that the gradient's overflow may skip. The loss is first multiplied by
+# 2^16, and by half as much after each of them.
+SKIPPED_LIMIT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +75,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps is {self.steps}, but must be at least 1")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}, but must not be negative")
         if self.average is not None and not 0 < self.average < 1:
             raise ValueError(f"average is {self.average}, but must be between 0 and 1")
         if self.average is not None and self.distribution.kind == "zero3":
@@ -109,45 +118,34 @@ def train(
         CheckpointError: The folder's checkpoint is damaged, or of another run.
         TrainingError: The loss or its gradient is not finite; the last checkpoint stands.
     """
-    # ---- processes and device -----------------------------------------------------------------
     accelerator = distribution.start(plan.precision, plan.distribution.kind)
-    rank, world = accelerator.process_index, accelerator.num_processes
-    _check_divides(plan, world)
-
-    # ---- the task, as it was left -------------------------------------------------------------
-    enter_stage(task, plan.stage)
-    saved = _resume(task, plan, facts or {})
-    done = saved.step if saved else 0
-    as_module(task).train()
-    if plan.recompute:
-        checkpoint_activations(task)
-    if plan.compile:
-        compile_blocks(task)
-
-    # ---- processes, optimizer, average --------------------------------------------------------
+    _check_divides(plan, accelerator.num_processes)
+    saved = _prepare(task, plan, facts or {})
     engine = distribution.distribute(task, plan.optimizer, accelerator, plan.distribution.kind)
     average = Average(task, plan.average) if plan.average is not None else None
     run = _Run(task, plan, accelerator, engine, average, dict(facts or {}))
     run.restore(saved)
-    log: Log = OtherLog(plan.output, rank)
-    if rank == 0:
-        log = Logs(plan.output, plan.logging, done, plan.steps)
-
-    # ---- steps --------------------------------------------------------------------------------
-    batches = stream(source, plan.batch, range(done, plan.steps), rank, world)
-    try:
-        for step, loaded in zip(itertools.count(done), batches, strict=False):
-            run.note_broken(loaded, step, log)
-            values = run.step(step, loaded)
-            log.step(step + 1, values, plan.batch.size)
-            if (step + 1) % plan.checkpoints.every == 0 or step + 1 == plan.steps:
-                run.save(step + 1)
-    finally:
-        log.close()
-
-    # ---- the result ---------------------------------------------------------------------------
+    run.steps(source, done=saved.step if saved else 0)
     weights = run.final_weights()
-    return Trained(weights, plan.steps, run.seconds(), tuple(run.broken.values()), rank == 0)
+    broken = tuple(run.broken_anywhere().values())
+    return Trained(weights, plan.steps, run.seconds(), broken, accelerator.is_main_process)
+
+
+def _prepare(task: Task, plan: Plan, facts: Mapping[str, Any]) -> State | None:
+    """The task as it was left, and as the plan wants its passes; gives its last checkpoint."""
+    enter_stage(task, plan.stage)
+    training_mode(task)
+    _check_once(task, plan)
+    folder = plan.output / "checkpoints"
+    saved = state.latest(folder)
+    if saved is not None:
+        state.check_same(saved.facts.get("facts", {}), facts, plan.output)
+        load_weights(as_module(task), saved.tensors["weights"], file=folder)
+    if plan.recompute:
+        checkpoint_activations(task)
+    if plan.compile:
+        compile_blocks(task)
+    return saved
 
 
 class _Run:
@@ -170,7 +168,26 @@ class _Run:
         self.facts = facts
         self.broken: dict[str, Broken] = {}
         self.started = time.monotonic()
+        self.skipped = 0  # steps in a row
         self.backward = cached_backward if plan.batch.gradcache else accumulated_backward
+
+    def steps(self, source: Source, done: int) -> None:
+        """Every step that is left, with its log and checkpoints."""
+        plan, left = self.plan, range(done, self.plan.steps)
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        log: Log = OtherLog(plan.output, rank, done)
+        if rank == 0:
+            log = Logs(plan.output, plan.logging, done, plan.steps)
+        pin = self.accelerator.device.type == "cuda"
+        batches = stream(source, plan.batch, left, rank, world, pin=pin)
+        # Closed here, since the traceback of an error would keep the loading processes alive.
+        with closing(log), closing(batches):
+            for step, loaded in zip(left, batches, strict=True):
+                self.note_broken(loaded, step, log)
+                values = self.step(step, loaded)
+                log.step(step + 1, values, plan.batch.size)
+                if (step + 1) % plan.checkpoints.every == 0 or step + 1 == plan.steps:
+                    self.save(step + 1)
 
     def step(self, step: int, loaded: Loaded) -> dict[str, float]:
         """One optimizer step; gives what to log, means over the processes."""
@@ -187,13 +204,21 @@ class _Run:
         if not math.isfinite(values["loss"]):
             raise self._not_finite("loss", values["loss"], step, loaded, bool(loss.isfinite()))
         norm = self.engine.step(factor)
-        if not math.isfinite(norm) and plan.precision != "fp16":
+        if math.isfinite(norm):
+            self._after_step(step + 1)
+        elif plan.precision != "fp16" or self.skipped + 1 == SKIPPED_LIMIT:
             raise self._not_finite("gradient", norm, step, loaded, mine=False)
-        with self.engine.changing():
-            self.task.after_step(step + 1)
-        if self.average is not None:
-            self.average.update(self.task, step + 1)
+        else:  # the loss was scaled too far; the scale is now half of what it was
+            self.skipped += 1
         return {**values, "rate": plan.optimizer.rate * factor, "gradient_norm": norm}
+
+    def _after_step(self, step: int) -> None:
+        """Of a step that changed the weights; steps count from 1."""
+        self.skipped = 0
+        with self.engine.changing():
+            self.task.after_step(step)
+        if self.average is not None:
+            self.average.update(self.task, step)
 
     def _means(self, values: dict[str, Tensor]) -> dict[str, float]:
         stacked = torch.stack([value.detach().float().mean() for value in values.values()])
@@ -206,11 +231,13 @@ class _Run:
     ) -> TrainingError:
         shown = ", ".join(loaded.keys[:8]) + (", …" if len(loaded.keys) > 8 else "")
         where = "its samples were fine" if what == "loss" and mine else f"its samples: {shown}"
+        again = what == "gradient" and self.skipped > 0
+        before = f", as those of {self.skipped} steps before it" if again else ""
         return TrainingError(
-            f"the {what} of step {step + 1} is {value} (process "
+            f"the {what} of step {step + 1} is {value}{before} (process "
             f"{self.accelerator.process_index}, {where})",
-            remedy="The last checkpoint is intact; look at these samples, lower the rate, "
-            "warm up longer or clip",
+            remedy="The last checkpoint is intact; look at these samples. A lower rate, a longer "
+            "warm-up or clipping is another run: give it another output folder",
             file=self.plan.output,
         )
 
@@ -229,7 +256,16 @@ class _Run:
                 file=self.plan.output,
             )
 
+    def broken_anywhere(self) -> dict[str, Broken]:
+        """The broken samples of all processes; each must call it."""
+        if self.accelerator.num_processes == 1:
+            return self.broken
+        from accelerate.utils import gather_object
+
+        return {item.key: item for item in gather_object(list(self.broken.values()))}
+
     def save(self, step: int) -> None:
+        broken = {item.key: item.reason for item in self.broken_anywhere().values()}
         tensors = {
             "weights": self.engine.weights(),
             "optimizer": self.engine.optimizer_state(),
@@ -237,7 +273,6 @@ class _Run:
         if self.average is not None:
             tensors["average"] = self.engine.whole(self.average.weights)
         if self.accelerator.is_main_process:
-            broken = {item.key: item.reason for item in self.broken.values()}
             facts = {"facts": self.facts, "broken": broken, "seconds": self.seconds()}
             folder = self.plan.output / "checkpoints"
             state.save(folder, State(step, tensors, facts), self.plan.checkpoints.keep)
@@ -248,8 +283,10 @@ class _Run:
         if saved is None:
             return
         self.engine.load_optimizer_state(saved.tensors["optimizer"])
-        for key, reason in saved.facts.get("broken", {}).items():
-            self.broken[key] = Broken(key, reason)
+        # Parted, so that each process holds its share of them to the samples that it has seen.
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        broken = list(saved.facts.get("broken", {}).items())[rank::world]
+        self.broken = {key: Broken(key, reason) for key, reason in broken}
         self.started -= saved.facts.get("seconds", 0.0)
         if self.average is not None:
             self.average.load(saved.tensors.get("average", {}))
@@ -265,15 +302,6 @@ class _Run:
         return weights if self.accelerator.is_main_process else {}
 
 
-def _resume(task: Task, plan: Plan, facts: Mapping[str, Any]) -> State | None:
-    folder = plan.output / "checkpoints"
-    saved = state.latest(folder)
-    if saved is not None:
-        state.check_same(saved.facts.get("facts", {}), facts, plan.output)
-        load_weights(as_module(task), saved.tensors["weights"], file=folder)
-    return saved
-
-
 def _check_divides(plan: Plan, world: int) -> None:
     pieces = world * plan.batch.chunks
     if plan.batch.size % pieces:
@@ -281,6 +309,20 @@ def _check_divides(plan: Plan, world: int) -> None:
             f"batch.size is {plan.batch.size}, which {world} processes with "
             f"{plan.batch.chunks} chunks each can't share",
             remedy=f"Take a multiple of {pieces}",
+        )
+
+
+def _check_once(task: Task, plan: Plan) -> None:
+    """Refuse to pass samples twice through what counts them."""
+    cached = plan.batch.gradcache and plan.batch.chunks > 1
+    norms = moving_statistics(task) if cached or plan.recompute else []
+    if norms:
+        what = "batch.gradcache with chunks" if cached else "recompute"
+        raise RecipeError(
+            f"{what} passes every sample twice, but {len(norms)} batch norms that train would "
+            f"take its statistics each time ({norms[0]})",
+            remedy="Set batch.chunks to 1 and recompute to false, freeze them, or choose a tower "
+            "with layer norms",
         )
 
 

@@ -22,6 +22,9 @@ class Group:
     rate: float | None = None
     weight_decay: float | None = None
 
+    def __post_init__(self) -> None:
+        _check_not_negative(rate=self.rate, weight_decay=self.weight_decay)
+
 
 @dataclass(frozen=True)
 class Optimizer:
@@ -30,7 +33,7 @@ class Optimizer:
     Attributes:
         rate: Learning rate at the schedule's peak.
         weight_decay: Of matrices; biases, norms and other vectors and scalars never decay.
-        clip: Largest norm of the whole gradient.
+        clip: Largest norm of the whole gradient; None for any.
         groups: Rates and decays by the task's group names.
     """
 
@@ -41,6 +44,15 @@ class Optimizer:
     clip: float | None = None
     groups: dict[str, Group] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _check_not_negative(rate=self.rate, eps=self.eps, weight_decay=self.weight_decay)
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas are {self.betas}, but must be at least 0 and below 1")
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(
+                f"clip is {self.clip}, but must be more than 0; left out, nothing is clipped"
+            )
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -50,8 +62,7 @@ class Schedule:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.warmup < 0:
-            raise ValueError(f"warmup is {self.warmup}, but must not be negative")
+        _check_not_negative(warmup=self.warmup, final=self.final)
 
     def factor(self, step: int, steps: int) -> float:
         """What the rate is multiplied by in a step, of 0 to ``steps - 1``."""
@@ -59,6 +70,13 @@ class Schedule:
             return (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, steps - self.warmup)
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _check_not_negative(**values: float | None) -> None:
+    for name, value in values.items():
+        # What is no number is refused too.
+        if value is not None and not value >= 0:
+            raise ValueError(f"{name} is {value}, but must not be negative")
 
 
 def groups_of(task: Task, config: Optimizer) -> list[dict[str, Any]]:

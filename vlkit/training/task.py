@@ -97,6 +97,30 @@ def enter_stage(task: Task, stage: str | None) -> None:
     task.set_stage(stage)
 
 
+def training_mode(task: Task) -> None:
+    """Training mode for what trains; what is frozen stays as in evaluation.
+
+    So a trunk's batch norms don't move, and neither it nor a teacher drops anything.
+    """
+    module = as_module(task)
+    module.train()
+    for part in module.modules():
+        parameters = list(part.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            part.eval()
+
+
+def moving_statistics(task: Task) -> list[str]:
+    """Names of the batch norms that take statistics of what they are given."""
+    return [
+        name
+        for name, part in as_module(task).named_modules()
+        if isinstance(part, nn.modules.batchnorm._BatchNorm)
+        and part.training
+        and part.track_running_stats
+    ]
+
+
 def blocks(task: Task) -> list[nn.Module]:
     """The repeated blocks: members of lists and chains whose members are all of one class.
 
