@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch.multiprocessing.spawn import spawn  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from vlkit.losses.contrastive import info_nce, siglip, top_1  # noqa: E402
 from vlkit.losses.gather import gather, mean_over_processes, processes, rank  # noqa: E402
@@ -84,6 +85,28 @@ def test_chunks_keep_no_logits_for_the_backward_pass():
     assert kept(32) <= 512 * 2 * WIDTH
 
 
+class Largest(TorchDispatchMode):
+    """The size of the largest tensor that is made."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.size = max(self.size, result.numel())
+        return result
+
+
+@pytest.mark.parametrize(("chunk", "limit"), [(None, 512 * 512), (32, 32 * 512), (100, 100 * 512)])
+def test_no_step_of_the_objective_makes_more_than_a_chunk(chunk, limit):
+    image, text, scale, bias = (each.requires_grad_() for each in pairs(512))
+    with Largest() as largest:
+        info_nce(image, text, scale, chunk=chunk).backward()
+        siglip(image, text, scale, bias, chunk=chunk).backward()
+        top_1(image, text, chunk=chunk)
+    assert largest.size == limit
+
+
 def test_a_scale_for_each_row_is_the_scalar_spread():
     image, text, scale, bias = pairs()
     spread = scale.expand(BATCH).clone().requires_grad_()
@@ -113,9 +136,10 @@ def test_extreme_logits_stay_finite():
         assert torch.isfinite(value)
 
 
-def test_top_1_counts_own_texts_found():
+@pytest.mark.parametrize("chunk", [None, 1, 3, 9])
+def test_top_1_counts_own_texts_found(chunk):
     image = torch.eye(4)
-    assert float(top_1(image, image[[0, 1, 3, 2]])) == 0.5
+    assert float(top_1(image, image[[0, 1, 3, 2]], chunk=chunk)) == 0.5
 
 
 def test_without_processes_gather_is_the_tensor():

@@ -68,12 +68,18 @@ def siglip(
     return _rows(_sigmoid, chunk, first, image, gather(text), scale, bias) / len(image)
 
 
-def top_1(image: Tensor, text: Tensor) -> Tensor:
-    """Share of this process's images whose own text is the nearest of the batch, a scalar."""
+def top_1(image: Tensor, text: Tensor, *, chunk: int | None = None) -> Tensor:
+    """Share of this process's images whose own text is the nearest of the batch, a scalar.
+
+    Args:
+        chunk: Rows whose products exist at one time; None for all.
+    """
     with torch.no_grad():
-        nearest = (image.float() @ gather(text.float()).T).argmax(-1)
+        texts = gather(text.float())
         own = rank() * len(image) + torch.arange(len(image), device=image.device)
-        return (nearest == own).float().mean()
+        size = chunk or len(image)
+        nearest = [(rows.float() @ texts.T).argmax(-1) for rows in image.split(size)]
+        return (torch.cat(nearest) == own).float().mean()
 
 
 def _rows(

@@ -259,7 +259,7 @@ class CgVlm(Pretrained):
             loss = caption + self.config.contrast_weight * contrast
             logs |= {
                 "contrast": contrast.detach(),
-                "top_1": top_1(patches, tokens),
+                "top_1": top_1(patches, tokens, chunk=self.config.chunk),
                 "scale": scale[0].detach(),
             }
         return loss, logs

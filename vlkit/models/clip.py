@@ -154,7 +154,7 @@ class Clip(Pretrained):
             loss = siglip(image, text, scale, reps["bias"], chunk=chunk)
         else:
             loss = info_nce(image, text, scale, chunk=chunk)
-        return loss, {"accuracy": top_1(image, text), **logs}
+        return loss, {"accuracy": top_1(image, text, chunk=chunk), **logs}
 
     def after_step(self, step: int) -> None:
         """Keep the scale between 1 and 100."""

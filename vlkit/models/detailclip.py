@@ -436,7 +436,8 @@ class DetailClip(Pretrained):
             both = torch.stack([reps["teacher_class"], reps["teacher_patch"]])
             self._seen.append(both.detach().mean(dim=1))
         logs = {name: value.detach() for name, value in parts.items()}
-        return loss, logs | {"top_1": top_1(reps["image_u"], text), "scale": scale[0].detach()}
+        right = top_1(reps["image_u"], text, chunk=config.chunk)
+        return loss, logs | {"top_1": right, "scale": scale[0].detach()}
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:
