@@ -461,6 +461,18 @@ def test_configurations_that_cannot_be(change, message):
         DetailClip(replace(TINY, **change))
 
 
+@pytest.mark.parametrize("keep", [0.5, 1.0])
+def test_cells_divide_the_grid_even_where_no_loss_is_of_removed_patches(keep):
+    plain = replace(
+        TINY,
+        distillation=replace(TINY.distillation, class_weight=0, patch_weight=0),
+        reconstruction=replace(TINY.reconstruction, weight=0),
+    )
+    with pytest.raises(ModelError, match="does not divide into cells of 3 x 3"):
+        DetailClip(replace(plain, removal=Removal(keep=keep, cell=3)))
+    DetailClip(replace(plain, removal=Removal(keep=keep, cell=2)))  # may remove nothing
+
+
 def _one_of_two(place, store, results):
     torch.set_num_threads(1)
     torch.distributed.init_process_group(

@@ -59,3 +59,11 @@ def test_class_row_is_the_first_row_of_the_full_map() -> None:
     q, k = torch.randn(2, 2, 3, 9, 4)
     full = (q @ k.transpose(-2, -1) / 2).softmax(-1).mean(1)
     torch.testing.assert_close(class_row(q[:, :, 0], k), full[:, 0])
+
+
+def test_class_row_is_as_exact_under_autocast() -> None:
+    q, k = torch.randn(2, 2, 3, 9, 4)
+    exact = class_row(q[:, :, 0], k)
+    with torch.autocast("cpu", torch.bfloat16):
+        row = class_row(q[:, :, 0], k)
+    assert torch.equal(row, exact)

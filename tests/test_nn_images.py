@@ -24,6 +24,8 @@ VITS = {
     "CLIPA": ImageTower("open_clip", "ViT-L-14-CLIPA", **SMALL),  # averages, then normalises
     "SigLIP": ImageTower("open_clip", "ViT-B-16-SigLIP", **SMALL),
     "MobileCLIP-B": ImageTower("open_clip", "MobileCLIP-B", image_size=32, depth=2),
+    "parallel things": ImageTower("timm", "vit_small_patch16_18x2_224", **SMALL),
+    "parallel scaling": ImageTower("timm", "vit_base_patch16_xp_224", **SMALL),
 }
 MAPS = {
     "MobileCLIP-S1": ImageTower("open_clip", "MobileCLIP-S1", image_size=64),

@@ -233,11 +233,12 @@ class DetailClip(Pretrained):
         self.student = Side(config)
         self.teacher = copy.deepcopy(self.student).requires_grad_(requires_grad=False)
         self.scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-        image, reconstruct = self.student.image, config.reconstruction
+        image, reconstruct, removal = self.student.image, config.reconstruction, config.removal
+        decoded = reconstruct.weight > 0 or config.distillation.patch_weight > 0
+        check_removal(image.grid, share=removal.keep, cell=removal.cell, some=decoded)
         self.decoder: PatchDecoder | None = None
         self.pixels: nn.Linear | None = None
-        if reconstruct.weight > 0 or config.distillation.patch_weight > 0:
-            check_removal(image.grid, share=config.removal.keep, cell=config.removal.cell)
+        if decoded:
             self.decoder = PatchDecoder(
                 image.grid,
                 image.width,

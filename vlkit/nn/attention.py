@@ -49,8 +49,9 @@ def class_row(q: Tensor, k: Tensor) -> Tensor:
     Returns:
         [B, N], each row summing to 1; in float32, since the rows are compared with each other.
     """
-    scores: Tensor = torch.einsum("bhd,bhnd->bhn", q.float(), k.float()) * q.shape[-1] ** -0.5
-    return scores.softmax(dim=-1).mean(dim=1)
+    with torch.autocast(q.device.type, enabled=False):  # which would round the products
+        scores: Tensor = torch.einsum("bhd,bhnd->bhn", q.float(), k.float()) * q.shape[-1] ** -0.5
+        return scores.softmax(dim=-1).mean(dim=1)
 
 
 def plain_is_faster(device: str, dtype: torch.dtype, keys: int, *, training: bool) -> bool:

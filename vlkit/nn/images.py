@@ -242,6 +242,8 @@ class TimmViT(_ViT):
         return list(self.tower.blocks)
 
     def _choose_attention(self, x: Tensor) -> None:
+        from timm.models.vision_transformer import Block
+
         device = x.device.type
         autocast = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
@@ -250,7 +252,8 @@ class TimmViT(_ViT):
         # In float32, what timm's plain way gains is lost again around it.
         fused = not (plain and dtype == torch.bfloat16)
         for block in self.tower.blocks:
-            block.attn.fused_attn = fused
+            if _behaves_as(block, Block):  # parallel blocks have no one attention
+                block.attn.fused_attn = fused
 
     def _has_plain_class_attention(self) -> bool:
         from timm.models.vision_transformer import Attention, Block  # type: ignore[attr-defined]

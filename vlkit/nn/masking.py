@@ -40,8 +40,11 @@ def select(
     return order[:, removed:], order[:, :removed]
 
 
-def check_removal(grid: tuple[int, int], *, share: float, cell: int) -> None:
+def check_removal(grid: tuple[int, int], *, share: float, cell: int, some: bool) -> None:
     """Ask that ``select`` can cut this grid into cells, and would leave some out.
+
+    Args:
+        some: Patches must be left out, since a loss is of those.
 
     Raises:
         ModelError: if not.
@@ -53,7 +56,7 @@ def check_removal(grid: tuple[int, int], *, share: float, cell: int) -> None:
             remedy="Choose another removal.cell (1 always fits) or image_size",
         )
     cells = rows * columns // cell**2
-    if int(cells * share) + 1 >= cells:
+    if some and int(cells * share) + 1 >= cells:
         raise ModelError(
             f"removal.keep {share} removes nothing, but a loss needs removed patches",
             remedy="Lower it, or set reconstruction.weight and distillation.patch_weight to 0",
