@@ -1,6 +1,7 @@
 """CG-VLM on a language model of a few thousand parameters."""
 
 import itertools
+import json
 import math
 from contextlib import nullcontext
 from dataclasses import replace
@@ -234,6 +235,39 @@ def test_a_language_model_comes_from_its_folder(tmp_path):
     assert str(tmp_path) not in str(model.config)
     for ours, theirs in zip(model.language.parameters(), language.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_language_folder_in_half_precision_trains_in_full(tmp_path):
+    language = model_of().language.bfloat16()
+    language.save_pretrained(tmp_path / "lm")
+    model = model_of(replace(TINY, language=LanguageModel(str(tmp_path / "lm"))))
+    for ours, theirs in zip(model.language.parameters(), language.parameters(), strict=True):
+        assert ours.dtype == torch.float32
+        assert torch.equal(ours, theirs.float())
+
+
+def test_a_pickled_language_folder_is_refused(tmp_path):
+    language = model_of().language
+    language.save_pretrained(tmp_path / "lm")
+    (tmp_path / "lm" / "model.safetensors").unlink()
+    torch.save(language.state_dict(), tmp_path / "lm" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="no language model can be made of"):
+        model_of(replace(TINY, language=LanguageModel(str(tmp_path / "lm"))))
+
+
+def test_a_language_folder_that_says_more_than_is_known_can_be_saved(tmp_path):
+    model_of().language.save_pretrained(tmp_path / "lm")
+    file = tmp_path / "lm" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"made_by": "somebody"}))
+    model = model_of(replace(TINY, language=LanguageModel(str(tmp_path / "lm"))))
+    model.save_pretrained(tmp_path / "saved")
+    assert load(tmp_path / "saved").config == model.config
+
+
+def test_an_unknown_setting_of_a_language_model_names_its_neighbour():
+    settings = {**LLAMA.settings, "hiden_size": 64}
+    with pytest.raises(UnknownName, match=r"llama 'hiden_size'\. Did you mean 'hidden_size'"):
+        CgVlm(replace(TINY, language=LanguageModel("llama", settings)))
 
 
 @pytest.mark.parametrize(

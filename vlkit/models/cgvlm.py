@@ -66,6 +66,7 @@ class LanguageModel:
             with config.json and weights. A model that was made from a folder keeps its type and
             settings, and no path.
         settings: Fields of the configuration, for a model type.
+            A model of unknown ones is not made.
     """
 
     architecture: str
@@ -278,9 +279,15 @@ def _language(config: LanguageModel) -> tuple[Any, LanguageModel]:
     model: Any
     try:
         if (folder / "config.json").exists():
-            model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
         else:
             settings = AutoConfig.for_model(config.architecture, **config.settings)
+            known = _fields(settings)
+            for name in config.settings:
+                if name not in known:
+                    raise UnknownName(f"setting of {config.architecture}", name, known)
             model = AutoModelForCausalLM.from_config(settings)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ModelError(
@@ -288,7 +295,15 @@ def _language(config: LanguageModel) -> tuple[Any, LanguageModel]:
             remedy="Give a folder with config.json and model.safetensors, or a model type that "
             "transformers knows with its settings",
         ) from error
-    left_out = ("model_type", "transformers_version", "architectures", "dtype", "_name_or_path")
+    left_out = ("model_type", "transformers_version", "architectures", "dtype")
+    # A folder's config.json may say more than transformers knows, which changes nothing.
+    known = _fields(model.config) - {*left_out}
     found = model.config.to_diff_dict()
-    kept = {name: value for name, value in found.items() if name not in left_out}
+    kept = {name: value for name, value in found.items() if name in known}
     return model, LanguageModel(model.config.model_type, kept)
+
+
+def _fields(config: Any) -> set[str]:
+    """The names that a configuration's class knows; any other it takes and never reads."""
+    kind = type(config)
+    return {name for name in (*kind().to_dict(), *kind.attribute_map) if name[0] != "_"}
