@@ -16,6 +16,7 @@ from vlkit.adapters.features import Adapter, Fusion
 from vlkit.adapters.folder import create, fingerprint
 from vlkit.adapters.tuning import TrunkAdapter
 from vlkit.errors import CheckpointError, ModelError, RecipeError
+from vlkit.models.trunks import ImageTrunk
 from vlkit.nn.features import Features
 from vlkit.nn.images import ImageEncoder, ImageTower
 from vlkit.nn.texts import TextEncoder, TextTower
@@ -133,11 +134,11 @@ def test_every_adapter_on_every_encoder(name: str, kind: str, tmp_path: Path) ->
     if features.boxes is not None:
         assert features.boxes.shape == (*features.tokens.shape[:2], 4)
 
-    # It trains alone, and it trains whole (the last bias before a softmax aside).
+    # It trains alone, and all of it trains.
     own = list(adapter.parameters())
     if own:
         features.pooled.square().sum().backward()
-        assert any(parameter.grad is not None for parameter in own)
+        assert all(parameter.grad is not None and parameter.grad.any() for parameter in own)
     if isinstance(adapter, TrunkAdapter):
         mine = {id(parameter) for parameter in own}
         assert all(p.grad is None for p in made.parameters() if id(p) not in mine)
@@ -250,8 +251,12 @@ def test_fusion_joins_two_trunks(first: str, second: str, join: str, tmp_path: P
 
 def test_the_hash_of_a_trunk_is_that_of_its_file(tmp_path: Path) -> None:
     made = encoder("timm")
-    checkpoint.save_folder(tmp_path / "trunk", model="x", config={}, weights=made.state_dict())
-    assert fingerprint(made) == checkpoint.sha256(tmp_path / "trunk" / checkpoint.WEIGHTS)
+    assert isinstance(made, ImageEncoder)
+    trunk = ImageTrunk(made).save_pretrained(tmp_path / "trunk")
+    assert fingerprint(made) == checkpoint.sha256(trunk / checkpoint.WEIGHTS)
+    texts = encoder("CLIP")
+    checkpoint.save_folder(tmp_path / "texts", model="x", config={}, weights=texts.state_dict())
+    assert fingerprint(texts) == checkpoint.sha256(tmp_path / "texts" / checkpoint.WEIGHTS)
 
 
 @pytest.mark.parametrize("kind", ["resampler", "latent", "late", "pool mean", "pool eos"])

@@ -91,11 +91,13 @@ def _check_trunks(facts: Any, trunks: tuple[Trunk, ...], folder: str | Path) -> 
 def fingerprint(trunk: Trunk) -> str:
     """SHA-256 of the ``model.safetensors`` that the trunk's weights make, without adapters.
 
-    It is the hash that a shelf trunk of the same weights has.
+    It is the hash that a shelf trunk of the same weights has (``models.trunks.ImageTrunk``).
     """
+    prefix = "image." if isinstance(trunk, ImageEncoder) else ""
+    weights = {prefix + name: value for name, value in trunk_weights(trunk).items()}
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / checkpoint.WEIGHTS
-        checkpoint.save_tensors(file, trunk_weights(trunk))
+        checkpoint.save_tensors(file, weights)
         return checkpoint.sha256(file)
 
 
