@@ -10,6 +10,7 @@ from torch import Tensor
 from vlkit.checkpoint import Pretrained, load_weights
 from vlkit.nn.features import Features
 from vlkit.nn.images import ImageEncoder, ImageTower
+from vlkit.nn.towers import timm_classifier
 
 
 class ImageTrunk(Pretrained):
@@ -48,7 +49,7 @@ class ImageTrunk(Pretrained):
             CheckpointError: if the weights are of another one.
         """
         model = cls.from_config(ImageTower("timm", config["architecture"]))
-        classifier = ("head.", "fc_norm.") if "head.weight" in state_dict else ()
+        classifier = tuple(f"{name}." for name in timm_classifier(config["architecture"]))
         weights = {
             f"image.tower.{name}": value
             for name, value in state_dict.items()

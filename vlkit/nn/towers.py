@@ -119,6 +119,15 @@ def _timm_image_size(name: str) -> int:
     return int(found.input_size[-1]) if found is not None else 224
 
 
+def timm_classifier(architecture: str) -> tuple[str, ...]:
+    """The modules that classify in published weights of an architecture; perhaps none."""
+    import timm
+
+    found = timm.get_pretrained_cfg(architecture)
+    names = None if found is None else found.classifier
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
 def _open_clip_tower(table: dict[str, Any], config: ImageTower) -> tuple[nn.Module, int]:
     # `create_model` would make the text tower too. This function is private but as old as the
     # library's second major version, and its own CoCa builds on it.
