@@ -34,9 +34,10 @@ def bytes_held(kind: distribution.Kind) -> dict[str, int]:
     accelerator = distribution.start("fp32", kind)
     task = clip_nano()
     engine = distribution.distribute(task, Optimizer(), accelerator, kind)
-    ids = torch.randint(1, 8000, (4, 32))
-    ids[:, -1] = 8191
-    batch = {"pixels": torch.randn(4, 3, 128, 128), "ids": ids}
+    text, side = task.text, task.image.image_size
+    ids = torch.randint(1, text.vocab_size - 1, (4, text.context_length))
+    ids[:, -1] = text.vocab_size - 1
+    batch = {"pixels": torch.randn(4, 3, side, side), "ids": ids}
     moved = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
     engine.backward(task.loss(engine.encode(moved), moved)[0], True)
     engine.step(1.0)
