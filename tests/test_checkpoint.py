@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +27,7 @@ from vlkit.checkpoint import (
     sha256,
 )
 from vlkit.errors import CheckpointError, OutputError, RecipeError
+from vlkit.training import state
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,14 @@ def test_pickles_are_refused_unopened(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"pytorch_model\.bin: this is a pickled file"):
         load_folder(folder)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580, 0x10280])
+def test_a_header_whose_length_begins_like_a_pickle_is_none(tmp_path: Path, length: int) -> None:
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(length)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(length.to_bytes(8, "little") + header + bytes(4))
+    assert torch.equal(load_tensors(file)["a"], torch.zeros(1))
 
 
 @pytest.mark.parametrize(
@@ -292,3 +303,126 @@ def test_a_folder_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> 
         model.save_pretrained(folder, tokenizer=tmp_path / "missing.json")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+class Killed(BaseException):
+    """As a kill, nothing catches it."""
+
+
+@pytest.mark.parametrize("survived", range(4))
+def test_a_save_that_is_killed_leaves_no_mixture(tmp_path: Path, survived: int) -> None:
+    """The old model or the new one, or none until the next save; never weights of the other."""
+    folder = tmp_path / "small"
+    old, new = Small(SmallConfig(4)), Small(SmallConfig(5))
+    old.save_pretrained(folder)
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "notes.txt").write_text("mine")
+    calls = 0
+
+    def counted(name: str) -> Any:
+        move = getattr(Path, name)
+
+        def killing(self: Path, target: Path) -> Path:
+            nonlocal calls
+            calls += 1
+            if calls > survived:
+                raise Killed
+            moved: Path = move(self, target)
+            return moved
+
+        return killing
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("rename", "replace"):
+            patch.setattr(Path, name, counted(name))
+        if survived < 3:  # aside, into the place, the notes
+            with pytest.raises(Killed):
+                new.save_pretrained(folder)
+        else:
+            new.save_pretrained(folder)
+    if folder.exists():
+        assert Small.from_pretrained(folder).config == (old if survived < 1 else new).config
+        assert load_folder(folder).tokenizer is not None
+    new.save_pretrained(folder)
+    assert Small.from_pretrained(folder).config == new.config
+    assert load_folder(folder).tokenizer is not None
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_a_model_is_replaced_behind_a_link(tmp_path: Path) -> None:
+    Small(SmallConfig(4)).save_pretrained(tmp_path / "shelf" / "small")
+    link = tmp_path / "small"
+    link.symlink_to(tmp_path / "shelf" / "small")
+    Small(SmallConfig(5)).save_pretrained(link)
+    assert link.is_symlink()
+    assert Small.from_pretrained(tmp_path / "shelf" / "small").config == SmallConfig(5)
+
+
+def test_an_old_checkpoint_that_can_not_be_removed_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = {"weights": {"a": torch.ones(2)}, "optimizer": {"b": torch.ones(2)}}
+    state.save(tmp_path, state.State(1, tensors), keep=1)
+
+    def refuse(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(OutputError, match="step-00000001 is no longer needed and can't be"):
+            state.save(tmp_path, state.State(2, tensors), keep=1)
+    last = state.latest(tmp_path)
+    assert last
+    assert last.step == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
+
+
+FULL = """
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from vlkit.checkpoint import save_folder
+from vlkit.errors import OutputError
+from vlkit.training.state import State, latest, save
+
+def tensors(size):
+    return {"weights": {"a": torch.ones(size)}, "optimizer": {"b": torch.ones(2)}}
+
+place = Path(sys.argv[1])
+save(place / "run", State(1, tensors(2), {}), 2)
+save_folder(place / "model", model="m", config={}, weights={"a": torch.ones(2)})
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for attempt in (
+    lambda: save(place / "run", State(2, tensors(100_000), {}), 2),
+    lambda: save_folder(place / "model", model="m", config={}, weights=tensors(100_000)["weights"]),
+):
+    try:
+        attempt()
+    except OutputError as error:
+        print(error)
+assert latest(place / "run").step == 1
+"""
+
+
+def test_a_full_disk_says_so_and_leaves_what_stood(tmp_path: Path) -> None:
+    """A limit on the size of files does what a full disk does."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    checkpoint, model = done.stdout.splitlines()
+    assert "the checkpoint of step 2 can't be written: " in checkpoint
+    assert "Make room" in checkpoint
+    assert "the model can't be written: " in model
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["step-00000001"]
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "model"}
+    assert len(load_tensors(tmp_path / "model" / "model.safetensors")["a"]) == 2

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from vlkit import __version__, recipe
 from vlkit.errors import CheckpointError, OutputError
+from vlkit.files import end_replacing, replace_folder
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = (
     "config.json",
@@ -60,7 +62,11 @@ class ModelFolder:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors, on the CPU and each by itself, even if some share memory."""
+    """Write tensors, on the CPU and each by itself, even if some share memory.
+
+    Raises:
+        OSError: The file can't be written.
+    """
     apart: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():
@@ -69,7 +75,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         shared = plain.untyped_storage().data_ptr() in seen or not whole
         apart[name] = plain.clone() if shared else plain
         seen.add(apart[name].untyped_storage().data_ptr())
-    save_file(apart, path, metadata={"format": "pt"})
+    try:
+        save_file(apart, path, metadata={"format": "pt"})
+    except SafetensorError as error:  # a full disk too, which is else an OSError everywhere
+        raise OSError(str(error)) from error
     path.chmod(0o644)  # it writes files that nobody else may read
 
 
@@ -81,12 +90,13 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(4)
+            head = file.read(9)
     except OSError as error:
         raise CheckpointError(
             f"the weights can't be read: {error.strerror}", remedy="Check the name", file=path
         ) from error
-    if any(head.startswith(mark) for mark in _PICKLE_HEADS):
+    # The length of a safetensors header may begin as pickles do, but then the header follows.
+    if head.startswith(_PICKLE_HEADS) and head[8:] != b"{":
         raise CheckpointError(
             "this is a pickled file, which can run code when it is opened",
             remedy="Save it as safetensors where you trust it, with safetensors.torch.save_file",
@@ -166,8 +176,10 @@ def save_folder(
     own = dict(weights)
     if trunk is not None:
         described["trunk"], own = _without_trunk(own, *trunk)
-    beside = folder.with_name(f".writing-{folder.name}")
+    place = folder.resolve() if folder.is_symlink() else folder
+    beside = place.with_name(f".writing-{place.name}")
     try:
+        end_replacing(place)
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         save_tensors(beside / WEIGHTS, own)
@@ -177,14 +189,18 @@ def save_folder(
             shutil.copyfile(tokenizer, beside / TOKENIZER)
         if card is not None:
             (beside / CARD).write_text(card, encoding="utf-8")
-        folder.mkdir(exist_ok=True)
-        for file in beside.iterdir():
-            file.replace(folder / file.name)
-        beside.rmdir()
+        for name in (TOKENIZER, CARD):
+            if (place / name).exists() and not (beside / name).exists():
+                shutil.copyfile(place / name, beside / name)
+        replace_folder(place, beside)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
+        with suppress(OSError):
+            end_replacing(place)
         raise OutputError(
-            f"the model can't be written: {error.strerror or error}", file=folder
+            f"the model can't be written: {error.strerror or error}",
+            remedy="Check that there is room and that the folder beside it is writable",
+            file=folder,
         ) from error
     return folder
 

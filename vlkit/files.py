@@ -1,8 +1,9 @@
-"""Writing files whole or not at all."""
+"""Writing files and folders whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,6 +37,48 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         for temporary, _ in waiting:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def replace_folder(place: Path, written: Path) -> None:
+    """Put a folder that was written beside it in the place of another, by renaming.
+
+    What is only in the other, subfolders too, goes on lying in its place.
+
+    Raises:
+        OSError: It can't be done; call `end_replacing`, as after a kill.
+    """
+    for path in (*written.iterdir(), written):
+        flush(path)
+    if place.exists():
+        place.rename(_aside(place))
+    written.rename(place)
+    flush(place.parent)
+    end_replacing(place)
+
+
+def end_replacing(place: Path) -> None:
+    """Finish a replacement that was stopped; what was taken away and not replaced comes back."""
+    aside = _aside(place)
+    if aside.exists() and not place.exists():
+        aside.rename(place)
+    elif aside.exists():
+        for other in aside.iterdir():
+            if not (place / other.name).exists():
+                other.rename(place / other.name)
+        shutil.rmtree(aside)
+
+
+def _aside(place: Path) -> Path:
+    return place.with_name(f".replaced-{place.name}")
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_beside(path: Path, data: bytes) -> Path:

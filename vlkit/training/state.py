@@ -9,7 +9,6 @@ intact.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from vlkit.checkpoint import load_tensors, save_tensors
 from vlkit.errors import CheckpointError, OutputError
+from vlkit.files import flush
 
 _NAME = re.compile(r"step-(\d{8,})")
 
@@ -56,7 +56,8 @@ def save(folder: Path, state: State, keep: int) -> Path:
     """Write a checkpoint, then remove all but the last ``keep``.
 
     Raises:
-        OutputError: It can't be written; earlier ones still stand.
+        OutputError: It can't be written, and earlier ones still stand; or those that are too
+            old can't be removed.
     """
     target = folder / f"step-{state.step:08d}"
     beside = folder / f".writing-{target.name}"
@@ -68,19 +69,28 @@ def save(folder: Path, state: State, keep: int) -> Path:
         text = json.dumps({"step": state.step, **state.facts}, indent=1) + "\n"
         (beside / "state.json").write_text(text, encoding="utf-8")
         for file in beside.iterdir():
-            _flush(file)
-        _flush(beside)
+            flush(file)
+        flush(beside)
         _remove(target)
         beside.rename(target)
-        _flush(folder)
+        flush(folder)
     except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
         raise OutputError(
             f"the checkpoint of step {state.step} can't be written: {error.strerror or error}",
             remedy="Make room, then start the same command: it goes on from the one before",
             file=folder,
         ) from error
     for old in _all(folder)[:-keep]:
-        _remove(old)
+        try:
+            _remove(old)
+        except OSError as error:
+            raise OutputError(
+                f"{old.name} is no longer needed and can't be removed: {error.strerror or error}",
+                remedy="Check who may write there, then start the same command: it goes on from "
+                f"step {state.step}",
+                file=folder,
+            ) from error
     return target
 
 
@@ -144,14 +154,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         path.rename(aside)
         shutil.rmtree(aside)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _damaged(path: Path, why: str) -> CheckpointError:
