@@ -21,7 +21,7 @@ def published(architecture):
 # The classifier is called head, head after fc_norm, fc, classifier and head.fc.
 @pytest.mark.parametrize(
     "architecture",
-    ["test_vit", "test_vit3", "test_resnet", "test_efficientnet", "test_convnext"],
+    ["test_vit", "test_vit2", "test_resnet", "test_efficientnet", "test_convnext"],
 )
 @torch.no_grad()
 def test_a_tower_loses_its_classifier_and_nothing_else(architecture):
