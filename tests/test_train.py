@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,9 +13,11 @@ from tests.test_shelf import reproduces_its_outputs
 from vlkit import models
 from vlkit.checkpoint import load_tensors, save_folder, save_tensors
 from vlkit.data.bpe import CaptionTokenizer
+from vlkit.data.captions import open_captions
 from vlkit.errors import (
     CheckpointError,
     InputError,
+    ModelError,
     OutputError,
     RecipeError,
     UnknownName,
@@ -23,7 +26,11 @@ from vlkit.errors import (
 from vlkit.models.clip import Clip
 from vlkit.models.detailclip import DetailClip
 from vlkit.models.trunks import ImageTrunk
+from vlkit.recipe import to_table
+from vlkit.training import loop
+from vlkit.training.batches import sample_at
 from vlkit.training.logs import read_log
+from vlkit.training.loop import Trained
 from vlkit.training.train import train_recipe
 
 RECIPE = """
@@ -138,19 +145,16 @@ def test_a_broken_picture_is_named_and_the_run_goes_on(
 
 def test_a_model_on_a_trunk_leaves_it_as_it_is(recipe: Path, tmp_path: Path) -> None:
     whole = models.load(train_recipe(recipe))
-    weights = {
-        name.removeprefix("image."): weight
-        for name, weight in whole.state_dict().items()
-        if name.startswith("image.")
-    }
-    trunk = save_folder(tmp_path / "trunk", model="tower", config={}, weights=weights)
-    settings = [f"output={tmp_path / 'on'}", f"trunk.folder={trunk}", "trunk.prefix=image."]
+    assert isinstance(whole, Clip)
+    trunk = ImageTrunk(whole.image).save_pretrained(tmp_path / "trunk")
+    weights = load_tensors(trunk / "model.safetensors")
+    settings = [f"output={tmp_path / 'on'}", f"trunk.folder={trunk}"]
     folder = train_recipe(recipe, settings)
     assert not any(name.startswith("image.") for name in load_tensors(folder / "model.safetensors"))
     trunk.rename(folder.parent / "trunk")
     again = models.load(folder).state_dict()
     for name, weight in weights.items():
-        assert torch.equal(again[f"image.{name}"], weight)
+        assert torch.equal(again[name], weight)
 
 
 DETAIL = [
@@ -221,6 +225,14 @@ def test_the_shelf_gets_the_averaged_tower_and_a_clip_that_names_it(
         models.load(shelf / "toy-detail")
 
 
+def test_what_has_no_place_on_the_shelf_is_found_before_training(
+    recipe: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="another epsilon"):
+        train_recipe(detail_recipe(recipe), [*DETAIL, "model.config.epsilon=1e-4"])
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 SHELF_RECIPES = Path(__file__).parents[1] / "models"
 TOY = [
     *("image_size=32", "patch_size=8", "width=16", "depth=1", "heads=2"),
@@ -269,6 +281,11 @@ def test_the_recipes_of_the_shelf_run_at_toy_size(
         (["trunk.folder=nowhere"], CheckpointError, "nowhere: there is no such trunk"),
         (["trunk.folder=nowhere", "shelf.trunk=t"], RecipeError, r"\[trunk\] or \[shelf\]"),
         (["stage=first"], VlkitError, "stage"),
+        (["seed=-1"], RecipeError, "seed is -1"),
+        (["optimizer.rate=-1e-3"], RecipeError, "optimizer: rate is -0.001"),
+        (["optimizer.groups.image.rate=-1.0"], RecipeError, "image: rate is -1.0"),
+        (["optimizer.betas=[0.9, 1.0]"], RecipeError, "optimizer: betas are"),
+        (["optimizer.clip=0"], RecipeError, "optimizer: clip is 0.0, but must be more than 0"),
         (["optimizer.groups.imgae.rate=1.0"], UnknownName, "Did you mean 'image'"),
     ],
 )
@@ -281,12 +298,80 @@ def test_what_is_wrong_is_one_clear_error(
 
 
 def test_weights_of_another_architecture_are_refused(recipe: Path, tmp_path: Path) -> None:
+    """Of another number of heads too, whose weights have the same names and shapes."""
     folder = train_recipe(recipe)
-    other = [f"output={tmp_path / 'b'}", f"model.start={folder}"]
-    with pytest.raises(CheckpointError, match="of another shape"):
-        train_recipe(recipe, [*other, "model.config.image.width=32"])
-    trunk = save_folder(
-        tmp_path / "trunk", model="tower", config={}, weights={"nothing": torch.zeros(1)}
+    whole = models.load(folder)
+    assert isinstance(whole, Clip)
+    trunk = ImageTrunk(whole.image).save_pretrained(tmp_path / "trunk")
+    output = f"output={tmp_path / 'b'}"
+    for weights in (f"model.start={folder}", f"trunk.folder={trunk}"):
+        for key, here, there in (("heads", 4, 2), ("width", 32, 16)):
+            message = rf"model\.config\.image\.{key} is {there} there and {here} here"
+            with pytest.raises(CheckpointError, match=message):
+                train_recipe(recipe, [output, weights, f"model.config.image.{key}={here}"])
+    with pytest.raises(CheckpointError, match="holds a clip, not an image-trunk"):
+        train_recipe(recipe, [output, f"trunk.folder={folder}"])
+    with pytest.raises(CheckpointError, match="holds a image-trunk, not a clip"):
+        train_recipe(recipe, [output, f"model.start={trunk}"])
+    other = [output, f"trunk.folder={trunk}", "trunk.prefix=tower."]
+    with pytest.raises(CheckpointError, match=r"does not have \(tower\.image\."):
+        train_recipe(recipe, other)
+
+
+def test_a_model_that_starts_from_another_reads_as_it_does(
+    recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = train_recipe(recipe)
+    captions = [f"{index}.png\tnothing of what was before" for index in range(12)]
+    (data / "captions.tsv").write_text("\n".join(captions))  # which train another tokenizer
+    settings = [f"output={tmp_path / 'b'}", f"model.start={first}", "model.config.chunk=4"]
+    second = train_recipe(recipe, settings)
+    assert (second / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
+
+    # A model whose trunk lies on the shelf and not beside it.
+    whole = models.load(first)
+    assert isinstance(whole, Clip)
+    monkeypatch.setenv("VLKIT_MODELS", str(tmp_path / "shelf"))
+    trunk = ImageTrunk(whole.image).save_pretrained(tmp_path / "shelf" / "toy-trunk")
+    on_it = save_folder(
+        tmp_path / "on",
+        model="clip",
+        config=to_table(whole.config),
+        weights=whole.state_dict(),
+        tokenizer=first / "tokenizer.json",
+        trunk=(trunk, ""),
     )
-    with pytest.raises(CheckpointError, match=r"does not have \(image\.nothing\)"):
-        train_recipe(recipe, [*other[:1], f"trunk.folder={trunk}", "trunk.prefix=image."])
+    assert train_recipe(recipe, [f"output={tmp_path / 'c'}", f"model.start={on_it}"]).exists()
+
+
+def test_the_remedies_of_errors_can_be_followed(recipe: Path, data: Path, tmp_path: Path) -> None:
+    settings = ["steps=5", "checkpoints.every=1"]
+    examples = open_captions(data, "train").examples
+    for position in (8, 9):  # in the second step
+        picture = data / "images" / examples[sample_at(position, 10, seed=1)].key
+        picture.write_bytes(picture.read_bytes()[:200])
+    with pytest.raises(VlkitError, match="or raise broken_limit"):
+        train_recipe(recipe, settings)
+    assert (tmp_path / "run" / "checkpoints").exists()
+    train_recipe(recipe, [*settings, "broken_limit=0.5"])
+    # One example less would put all of them into another order.
+    (data / "train.txt").write_text("\n".join(f"{index}.png" for index in range(9)))
+    with pytest.raises(CheckpointError, match=r"data\.examples = 10, the recipe has 9"):
+        train_recipe(recipe, [*settings, "broken_limit=0.5"])
+
+
+def test_the_card_counts_parameters_that_training_takes_apart(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = models.load(train_recipe(recipe))
+    expected = sum(parameter.numel() for parameter in model.parameters())
+
+    def sharding(task: Any, *rest: Any) -> Trained:
+        trained = loop.train(task, *rest)
+        for parameter in task.parameters():  # as under ZeRO-3
+            parameter.data = torch.empty(0)
+        return trained
+
+    monkeypatch.setattr("vlkit.training.train.train", sharding)
+    card = (train_recipe(recipe) / "README.md").read_text()
+    assert f"{expected:,} parameters" in card

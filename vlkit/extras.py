@@ -8,7 +8,10 @@ from vlkit.errors import MissingDependency
 
 EXTRAS = {
     "models": ("torch", "torchvision", "timm", "open_clip", "transformers", "safetensors"),
-    "train": ("torch", "torchvision", "timm", "open_clip", "safetensors", "accelerate", "peft"),
+    "train": (
+        *("torch", "torchvision", "timm", "open_clip", "transformers", "safetensors"),
+        *("accelerate", "peft", "tensorboard"),
+    ),
 }
 
 

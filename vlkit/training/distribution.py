@@ -56,6 +56,15 @@ def start(precision: Precision, kind: Kind) -> Accelerator:
     return Accelerator(cpu=cpu, mixed_precision="no" if precision == "fp32" else precision)
 
 
+def leave() -> None:
+    """Part from the other processes, after the last that they do together."""
+    from accelerate.state import AcceleratorState
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
 class Engine(Passes, Protocol):
     """A task with its optimizer on the processes."""
 

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from vlkit.checkpoint import (
     load_folder,
     load_tensors,
     load_weights,
+    read_config,
     save_folder,
 )
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
@@ -31,8 +32,12 @@ from vlkit.data.views import Views
 from vlkit.errors import CheckpointError, RecipeError
 from vlkit.models import model_class
 from vlkit.models.clip import Clip
-from vlkit.nn.images import ImageEncoder
+from vlkit.models.pairs import as_clip
+from vlkit.models.shelves import bundled_shelves, own_shelf
+from vlkit.models.trunks import ImageTrunk
+from vlkit.nn.images import ImageEncoder, ImageTower
 from vlkit.nn.texts import TextEncoder
+from vlkit.training import distribution
 from vlkit.training.loop import Plan, Trained, train
 from vlkit.training.shelf import ForShelf, save_for_shelf, save_golden
 from vlkit.training.sources import CaptionSource
@@ -135,14 +140,20 @@ def train_recipe(path: Path, settings: Sequence[str] = ()) -> Path:
     plan = recipe.load(path, Recipe, settings)
     captions = open_captions(plan.data.path, plan.data.split)
     model = build_model(plan)
-    tokenizer = _tokenizer(plan.tokens, captions, model)
+    tokenizer = _tokenizer(plan, captions, model)
     source = CaptionSource(captions, _views(plan.data, model), tokenizer, plan.seed)
-    _report(captions, model)
+    if plan.shelf is not None:
+        as_clip(model)  # which refuses one that holds none now, and not when training is over
+    # Counted now, since ZeRO-3 leaves a process nothing but its parts.
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    _report(captions, parameters)
     task: Task = model  # type: ignore[assignment]
-    trained = train(task, source, plan, _facts(plan, tokenizer))
+    trained = train(task, source, plan, _facts(plan, tokenizer, len(captions)))
     if trained.first_process:
         command = shlex.join(["vlkit", "train", str(path), *_as_options(settings)])
-        _save(plan, model, tokenizer, trained, command, len(captions.skipped))
+        made = _made(plan, trained, command, parameters, len(captions.skipped))
+        _save(plan, model, tokenizer, trained, made)
+    distribution.leave()
     return plan.output / "model"
 
 
@@ -157,11 +168,52 @@ def build_model(plan: Recipe) -> Pretrained:
     torch.manual_seed(plan.seed)
     model = kind.from_config(recipe.parse(plan.model.config, kind.Config, where="model.config"))
     if plan.model.start is not None:
-        start = load_folder(plan.model.start)
-        load_weights(model, start.weights, file=plan.model.start)
+        _start_from(model, plan.model.start)
     if plan.trunk is not None:
         _stand_on(model, plan.trunk)
     return model
+
+
+# What a model may have otherwise than the one whose weights it starts from: how it is trained.
+_OF_TRAINING = (
+    *("objective", "chunk", "drop_path", "removal", "momentum", "momentum_steps"),
+    "contrast_weight",
+)
+
+
+def _start_from(model: Pretrained, folder: Path) -> None:
+    start = load_folder(folder, shelves=(*bundled_shelves(), own_shelf()))
+    if start.model != model.model_name:
+        raise CheckpointError(
+            f"this folder holds a {start.model}, not a {model.model_name}",
+            remedy="Name another with model.start",
+            file=folder,
+        )
+    config = recipe.parse(start.config, model.Config, where="config")
+    _check_same(recipe.to_table(config), recipe.to_table(model.config), folder, "model.config")
+    load_weights(model, start.weights, file=folder)
+
+
+def _check_same(
+    there: Mapping[str, Any], here: Mapping[str, Any], folder: Path, where: str
+) -> None:
+    """Refuse weights whose config is another: they may fit, and yet compute something else."""
+    differing = list(_differences(there, here, where))
+    if differing:
+        raise CheckpointError(
+            f"its config is not the recipe's: {', '.join(differing)}",
+            remedy="Give the recipe the config that the weights were trained with",
+            file=folder,
+        )
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any], where: str) -> Iterator[str]:
+    for key in sorted({*there, *here} - {*_OF_TRAINING}):
+        place, one, other = f"{where}.{key}", there.get(key), here.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other, place)
+        elif one != other:
+            yield f"{place} is {one!r} there and {other!r} here"
 
 
 def _stand_on(model: nn.Module, trunk: OnTrunk) -> None:
@@ -171,6 +223,17 @@ def _stand_on(model: nn.Module, trunk: OnTrunk) -> None:
             remedy="Train it as its recipe says, or name it: --set trunk.folder=FOLDER",
             file=trunk.folder,
         )
+    described = read_config(trunk.folder)
+    if described["model"] != ImageTrunk.model_name:
+        raise CheckpointError(
+            f"this folder holds a {described['model']}, not an {ImageTrunk.model_name}",
+            remedy="Name another with trunk.folder",
+            file=trunk.folder,
+        )
+    there = recipe.parse(described["config"], ImageTower, where="config")
+    tower: ImageEncoder = _one(model, ImageEncoder, "image encoder")
+    here = recipe.to_table(tower.config)
+    _check_same(recipe.to_table(there), here, trunk.folder, "model.config.image")
     weights = load_tensors(trunk.folder / WEIGHTS)
     named = {trunk.prefix + name: weight for name, weight in weights.items()}
     own = {name: weight for name, weight in model.state_dict().items() if name not in named}
@@ -192,11 +255,14 @@ def _views(data: Data, model: nn.Module) -> Views:
     return Views(encoder.image_size, data.views, data.scale, encoder.mean, encoder.std)
 
 
-def _tokenizer(tokens: Tokens, captions: Captions, model: nn.Module) -> CaptionTokenizer:
+def _tokenizer(plan: Recipe, captions: Captions, model: nn.Module) -> CaptionTokenizer:
+    """The recipe's; else that of the model it starts from, whose ids mean what they meant."""
     encoder: TextEncoder = _one(model, TextEncoder, "text encoder")
-    length = encoder.context_length
+    length, tokens = encoder.context_length, plan.tokens
     if tokens.file is not None:
         tokenizer = CaptionTokenizer.from_file(tokens.file, length)
+    elif plan.model.start is not None:
+        tokenizer = CaptionTokenizer.from_file(plan.model.start / TOKENIZER, length)
     else:
         tokenizer = CaptionTokenizer(train_bpe(captions.texts(), tokens.entries), length)
     if tokenizer.entries > encoder.vocab_size:
@@ -208,38 +274,35 @@ def _tokenizer(tokens: Tokens, captions: Captions, model: nn.Module) -> CaptionT
     return tokenizer
 
 
-def _facts(plan: Recipe, tokenizer: CaptionTokenizer) -> dict[str, Any]:
-    """What must not change between the parts of one run; speed and logging may."""
+_FREE = (
+    *("output", "checkpoints", "logging", "distribution", "compile", "recompute"),
+    *("broken_limit", "card", "shelf"),
+)
+
+
+def _facts(plan: Recipe, tokenizer: CaptionTokenizer, examples: int) -> dict[str, Any]:
+    """What must not change between the parts of one run; speed, logging and limits may."""
     table = recipe.to_table(plan)
-    for free in ("output", "checkpoints", "logging", "distribution", "compile", "card", "shelf"):
+    for free in _FREE:
         table.pop(free, None)
     for free in ("chunks", "workers"):
         table["batch"].pop(free, None)
-    table.pop("recompute", None)
+    table["data"]["examples"] = examples  # the order of the samples is one of so many
     text = tokenizer.tokenizer.to_str().encode()
     return {**table, "tokenizer": hashlib.sha256(text).hexdigest()}
 
 
-def _report(captions: Captions, model: nn.Module) -> None:
-    count = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{len(captions)} pictures; {count:,} parameters", file=sys.stderr)
+def _report(captions: Captions, parameters: int) -> None:
+    print(f"{len(captions)} pictures; {parameters:,} parameters", file=sys.stderr)
     for key, reason in captions.skipped[:10]:
         print(f"skipped {key}: {reason}", file=sys.stderr)
     if len(captions.skipped) > 10:
         print(f"… and {len(captions.skipped) - 10} more skipped", file=sys.stderr)
 
 
-def _save(
-    plan: Recipe,
-    model: Pretrained,
-    tokenizer: CaptionTokenizer,
-    trained: Trained,
-    command: str,
-    skipped: int,
-) -> None:
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+def _made(plan: Recipe, trained: Trained, command: str, parameters: int, skipped: int) -> Made:
     samples = plan.steps * plan.batch.size
-    made = Made(
+    return Made(
         plan.card,
         plan.model.name,
         command,
@@ -247,6 +310,11 @@ def _save(
         skipped + len(trained.broken),
         {"vlkit": __version__, "torch": torch.__version__, "python": platform.python_version()},
     )
+
+
+def _save(
+    plan: Recipe, model: Pretrained, tokenizer: CaptionTokenizer, trained: Trained, made: Made
+) -> None:
     folder = plan.output / "model"
     tokens = tokenizer.save(plan.output / TOKENIZER)
     save_folder(
