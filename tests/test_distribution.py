@@ -105,6 +105,17 @@ def test_ddp_and_fsdp2_are_one_process(tmp_path: Path, alone: Alone) -> None:
     check_all(tmp_path, ("ddp", "fsdp2", "ddp-then-fsdp2"), alone)
 
 
+def test_what_is_broken_in_any_process_is_kept(tmp_path: Path) -> None:
+    run_two("holed", tmp_path, "ddp-then-ddp")
+    folder = tmp_path / "ddp-then-ddp"
+    saved = state.latest(folder / "checkpoints")
+    assert saved is not None
+    assert saved.step == 6
+    assert saved.facts["broken"] == {"at-12": "cut off", "at-18": "cut off"}
+    other = [(record["step"], record["key"]) for record in read_log(folder / "log-1.jsonl")]
+    assert other == [(2, "at-18")]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("alone", ["clip", "detailclip"], indirect=True)
 def test_models_under_ddp_and_fsdp2_are_one_process(tmp_path: Path, alone: Alone) -> None:

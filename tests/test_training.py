@@ -21,7 +21,7 @@ from vlkit.errors import CheckpointError, InputError, RecipeError, TrainingError
 from vlkit.training import distribution, state
 from vlkit.training.batches import Batching, Broken, Loaded, sample_at, stream
 from vlkit.training.distribution import Kind
-from vlkit.training.logs import Logging, read_log
+from vlkit.training.logs import Logging, OtherLog, read_log
 from vlkit.training.loop import Plan, Trained, train
 from vlkit.training.optimizer import Group, Optimizer, Schedule, groups_of
 from vlkit.training.state import Checkpoints
@@ -354,12 +354,12 @@ def child(kill_step, kill_flush):
     numbers = Deadly()
     numbers.deadly = kill_step
     flushed = [0]
-    def flush(path, real=state.flush):
+    def flush(path, real=state._flush):
         flushed[0] += 1
         if flushed[0] == kill_flush:
             os.kill(os.getpid(), signal.SIGKILL)
         real(path)
-    state.flush = flush
+    state._flush = flush
     config = plan(folder, average=0.9, steps=9, batch=Batching(12, 2, workers=workers))
     train(toy(), numbers, config)
     os._exit(0)
@@ -440,6 +440,14 @@ def test_an_error_of_the_data_is_the_same_from_any_process(tmp_path: Path, worke
         train(toy(), Ended(), plan(tmp_path, batch=Batching(12, workers=workers)))
     assert str(caught.value) == "samples.tsv: no sample is left. Draw more."
     assert not multiprocessing.active_children()
+
+
+def test_other_processes_logs_are_cut_too(tmp_path: Path) -> None:
+    log = OtherLog(tmp_path, 1, done=0)
+    for step in (2, 5):
+        log.event(step, "skipped", key=f"sample-{step}")
+    OtherLog(tmp_path, 1, done=4)
+    assert [record["step"] for record in read_log(tmp_path / "log-1.jsonl")] == [2]
 
 
 def test_no_process_outlives_a_run_that_stops(tmp_path: Path) -> None:

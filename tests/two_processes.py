@@ -19,7 +19,7 @@ from tests.toy_task import Numbers, toy
 from vlkit import recipe
 from vlkit.models import model_class
 from vlkit.training import distribution
-from vlkit.training.batches import Batching, Source
+from vlkit.training.batches import Batching, Broken, Loaded, Source
 from vlkit.training.distribution import Distribution
 from vlkit.training.logs import Logging
 from vlkit.training.loop import Plan, train
@@ -46,10 +46,22 @@ def plan(output: Path, kind: Any = "ddp", *, stop: int = 6) -> Plan:
     )
 
 
+class Holed(Numbers):
+    """Another sample is broken in either process."""
+
+    def load(self, positions: range) -> Loaded:
+        loaded = super().load(positions)
+        if positions.start in (12, 18):  # the second step's
+            loaded.broken = [Broken(f"at-{positions.start}", "cut off")]
+        return loaded
+
+
 def task_of(name: str) -> tuple[Task, Source]:
     """A task with its first weights, and what it is trained on."""
     if name == "toy":
         return toy(dropout=0.0, width=16), Numbers(width=16)
+    if name == "holed":
+        return toy(), Holed()
     from tests.test_training_models import CONFIGS, Noise
 
     kind: Any = model_class(name)
@@ -83,7 +95,8 @@ def main() -> None:
             from vlkit.checkpoint import save_tensors
 
             save_tensors(folder / kind / "final.safetensors", trained.weights)
-    torch.distributed.destroy_process_group()
+    distribution.leave()
+    assert not torch.distributed.is_initialized()
 
 
 if __name__ == "__main__":

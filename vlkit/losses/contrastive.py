@@ -78,7 +78,7 @@ def top_1(image: Tensor, text: Tensor, *, chunk: int | None = None) -> Tensor:
         texts = gather(text.float())
         own = rank() * len(image) + torch.arange(len(image), device=image.device)
         size = chunk or len(image)
-        nearest = [(rows.float() @ texts.T).argmax(-1) for rows in image.split(size)]
+        nearest = [(rows.float() @ texts.T).argmax(-1) for rows in torch.split(image, size)]
         return (torch.cat(nearest) == own).float().mean()
 
 
