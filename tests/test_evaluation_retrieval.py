@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vlkit.evaluation.result import typed
 from vlkit.evaluation.retrieval import recalls
 
 
@@ -41,3 +44,16 @@ def test_equals_sorting_and_looking(images: int, each: int, seed: int) -> None:
 def test_a_model_that_says_the_same_of_everything_finds_nothing() -> None:
     same = np.full((12, 24), 0.5, np.float32)
     assert set(recalls(same, np.repeat(np.arange(12), 2)).values()) == {0.0}
+
+
+def test_a_command_says_where_the_data_are_by_their_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLKIT_DATA", str(tmp_path))
+    assert typed("--data", tmp_path / "a" / "b c") == "--data $VLKIT_DATA/a/'b c'"
+    assert typed("--data", tmp_path) == "--data $VLKIT_DATA"
+    assert typed("a b", Path("elsewhere/c d")) == "'a b' 'elsewhere/c d'"
+    monkeypatch.chdir(tmp_path)
+    assert typed(Path("a")) == "$VLKIT_DATA/a"
+    monkeypatch.delenv("VLKIT_DATA")
+    assert typed(tmp_path / "a") == str(tmp_path / "a")

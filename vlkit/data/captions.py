@@ -8,8 +8,9 @@ A data set is one of
 - a ``.tar`` shard in webdataset's layout, or a folder of them: members of one key, a picture and
   a ``.txt`` or a ``.json`` with ``caption`` or ``captions``.
 
-``NAME.txt`` in the folder, a picture a line, is the split NAME. Shards are indexed once, and read
-at random after that, so that the order of samples is the caller's everywhere.
+``NAME.txt`` in the folder, a picture a line, is the split NAME; a picture named twice is in it
+once. Shards are indexed once, and read at random after that, so that the order of samples is the
+caller's everywhere.
 """
 
 from __future__ import annotations
@@ -244,7 +245,8 @@ def _split(captions: Captions, split: str) -> Captions:
             remedy=f"Splits here: {', '.join(known[:9]) or 'none'}",
             file=folder,
         )
-    named = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = file.read_text(encoding="utf-8").splitlines()
+    named = list(dict.fromkeys(line.strip() for line in lines))
     by_key = {example.key: example for example in captions.examples}
     skipped = dict(captions.skipped)
     unknown = [key for key in named if key and key not in by_key and key not in skipped]

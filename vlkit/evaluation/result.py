@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,6 +25,25 @@ MODEL_PACKAGES = ("vlkit", "numpy", "pillow", "torch", "timm", "open-clip-torch"
 def installed_versions(packages: Sequence[str] = READING_PACKAGES) -> dict[str, str]:
     """Versions of Python and of the packages that figures depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def typed(*words: str | Path) -> str:
+    """A command as it is typed in a shell.
+
+    Results are published, so a path below the folder that ``VLKIT_DATA`` names is written by that
+    name and not by where it lies here.
+    """
+    return " ".join(
+        _by_name(word) if isinstance(word, Path) else shlex.quote(word) for word in words
+    )
+
+
+def _by_name(path: Path) -> str:
+    root = os.environ.get("VLKIT_DATA")
+    if not root or not path.resolve().is_relative_to(Path(root).resolve()):
+        return shlex.quote(str(path))
+    below = path.resolve().relative_to(Path(root).resolve())
+    return "/".join(["$VLKIT_DATA", *map(shlex.quote, below.parts)])
 
 
 class EvalResult(BaseModel):

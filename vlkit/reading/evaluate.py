@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from vlkit.document import Document, Page
 from vlkit.errors import InputError, UnknownName
 from vlkit.evaluation import layout, parse, reading_order, tables
 from vlkit.evaluation import reading as words
-from vlkit.evaluation.result import EvalResult, installed_versions
+from vlkit.evaluation.result import EvalResult, installed_versions, typed
 from vlkit.layout.finish import finish
 from vlkit.reading.options import read_options
 from vlkit.reading.read import Reader
@@ -90,7 +89,7 @@ def evaluate(
         step=lambda: on_item(task),
     )
     metrics, counts = TASKS[task](job)
-    command = ["vlkit", "eval", task, model, "--data", str(data)]
+    command: list[str | Path] = ["vlkit", "eval", task, model, "--data", data]
     command += ["--split", split] if split else []
     command += ["--lang", lang] if lang != "eng" else []
     return EvalResult(
@@ -100,7 +99,7 @@ def evaluate(
         split=split,
         counts=counts,
         metrics=metrics,
-        command=shlex.join(command),
+        command=typed(*command),
         versions=installed_versions(),
     )
 
