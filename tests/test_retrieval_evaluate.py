@@ -88,6 +88,19 @@ def test_equals_one_picture_and_one_caption_at_a_time(
     )
 
 
+@pytest.mark.parametrize("model", ["linear"], indirect=True)
+def test_what_a_split_names_is_counted_and_its_folder_is_named_by_its_variable(
+    model: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLKIT_DATA", str(data.parent))
+    (data / "images" / "5.png").unlink()
+    named = [*range(10), 0]
+    (data / "dev.txt").write_text("\n".join(f"{n}.png" for n in named))
+    result = evaluate.evaluate_retrieval(str(model), data, split="dev")
+    assert result.counts == {"images": 8, "captions": 16, "skipped": 2}
+    assert result.command.endswith(" --data $VLKIT_DATA/photos --split dev")
+
+
 def test_a_model_without_tokenizer_says_what_to_do(model: Path, data: Path) -> None:
     (model / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"tokenizer\.json"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +65,29 @@ class CaptionTokenizer:
 
     Attributes:
         length: Ids of a text, start and end among them.
+        own_pad: The id that the tokenizer says it fills up short texts with; None: it does not.
+        pad: The one that does here.
     """
 
-    def __init__(self, tokenizer: Tokenizer, length: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        length: int,
+        *,
+        pad: int | None = None,
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        """Take a tokenizer as it is.
+
+        Args:
+            pad: None for what the tokenizer says itself, and 0 where it says nothing.
+            clean: What a text goes through before the tokenizer's own normalisation.
+        """
         self.tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self.length = length
+        self.own_pad = None if tokenizer.padding is None else int(tokenizer.padding["pad_id"])
+        self.pad = self.own_pad or 0 if pad is None else pad
+        self.clean = clean
         self.tokenizer.enable_truncation(length)
         self.tokenizer.no_padding()
         # "<end>" in a caption is five letters and two signs, not its end.
@@ -94,11 +112,11 @@ class CaptionTokenizer:
         return int(self.tokenizer.get_vocab_size())
 
     def __call__(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Ids [B, length], 0 where a text has ended, and the mask [B, length] of what is real."""
-        ids = np.zeros((len(texts), self.length), np.int64)
+        """Ids [B, length], `pad` where a text has ended, and the mask [B, length] of the real."""
+        ids = np.full((len(texts), self.length), self.pad, np.int64)
         mask = np.zeros((len(texts), self.length), np.bool_)
         for row, text in enumerate(texts):
-            found = self.tokenizer.encode(text).ids
+            found = self.tokenizer.encode(self.clean(text)).ids
             ids[row, : len(found)] = found
             mask[row, : len(found)] = True
         return ids, mask
@@ -106,8 +124,15 @@ class CaptionTokenizer:
     def save(self, path: Path) -> Path:
         plain = Tokenizer.from_str(self.tokenizer.to_str())
         plain.no_truncation()
+        if self.pad:
+            plain.enable_padding(pad_id=self.pad, pad_token=plain.id_to_token(self.pad))
         plain.save(str(path))
         return path
+
+
+def trained_here(tokenizer: Tokenizer) -> bool:
+    """Whether `train_bpe` made it, so that it cleans texts itself and is padded with 0."""
+    return bool(tokenizer.token_to_id(END) == tokenizer.get_vocab_size() - 1)
 
 
 class _Counted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,12 +14,13 @@ from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.captions import Captions, decode, open_captions
 from vlkit.data.views import Views, make_views
 from vlkit.errors import DamagedInput, InputError, ModelError
-from vlkit.evaluation.result import MODEL_PACKAGES, EvalResult, installed_versions
+from vlkit.evaluation.result import MODEL_PACKAGES, EvalResult, installed_versions, typed
 from vlkit.evaluation.retrieval import recalls
 from vlkit.losses.late_interaction import max_sim
 from vlkit.models import load, local_folder
 from vlkit.models.clip import Clip
 from vlkit.models.pairs import as_clip
+from vlkit.models.words import tokenizer_of
 
 BATCH = 64
 CHUNK = 8  # texts whose products with all pictures exist at one time
@@ -41,8 +41,9 @@ def evaluate_retrieval(
 ) -> EvalResult:
     """Recall of pictures by each of their captions, and of captions by pictures.
 
-    Pictures are resized and cut to their middle square. One that can't be read is left out with
-    its captions, and counted.
+    Pictures are resized and cut to their middle square. One that can't be read, or is named but
+    not there, is left out with its captions, and counted as skipped. The model moves to a GPU
+    where there is one.
 
     Args:
         model: A name on the shelf, a folder or a hub id: a CLIP, or a DetailCLIP, whose average
@@ -59,6 +60,41 @@ def evaluate_retrieval(
     tokenizer = _tokenizer(model, clip)
     captions = open_captions(data, split)
     on_total("retrieval", len(captions))
+    similarity, owners = _compare(clip.to(_device()), tokenizer, captions, on_item)
+    found, named = len(similarity), len(captions) + len(captions.skipped)
+    command: list[str | Path] = ["vlkit", "eval", "retrieval", model, "--data", data]
+    return EvalResult(
+        task="retrieval",
+        model=model,
+        data=data.name,
+        split=split,
+        counts={"images": found, "captions": len(owners), "skipped": named - found},
+        metrics=recalls(similarity, owners),
+        command=typed(*command, *(["--split", split] if split else [])),
+        versions=installed_versions(MODEL_PACKAGES),
+    )
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _tokenizer(name: str, clip: Clip) -> CaptionTokenizer:
+    folder = local_folder(name)
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise ModelError(
+            "the model has no tokenizer of its own beside it",
+            remedy="Put its tokenizer.json into its folder",
+            file=folder,
+        )
+    return tokenizer_of(clip.text, file)
+
+
+def _compare(
+    clip: Clip, tokenizer: CaptionTokenizer, captions: Captions, on_item: Callable[[str], None]
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Similarities [images, captions] of what can be read, and the row of each caption's image."""
     pictures: list[Compared] = []
     texts: list[str] = []
     owners: list[int] = []
@@ -73,32 +109,10 @@ def evaluate_retrieval(
         raise InputError(
             f"none of its {len(captions)} pictures can be read",
             remedy="Look at what they are",
-            file=data,
+            file=captions.path,
         )
     similarity = np.concatenate([*_similarities(clip, pictures, tokenizer, texts)], axis=1)
-    command = ["vlkit", "eval", "retrieval", model, "--data", str(data)]
-    return EvalResult(
-        task="retrieval",
-        model=model,
-        data=data.name,
-        split=split,
-        counts={"images": found, "captions": len(texts), "skipped": len(captions) - found},
-        metrics=recalls(similarity, np.array(owners)),
-        command=shlex.join(command + (["--split", split] if split else [])),
-        versions=installed_versions(MODEL_PACKAGES),
-    )
-
-
-def _tokenizer(name: str, clip: Clip) -> CaptionTokenizer:
-    folder = local_folder(name)
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        raise ModelError(
-            "the model has no tokenizer of its own beside it",
-            remedy="Put its tokenizer.json into its folder",
-            file=folder,
-        )
-    return CaptionTokenizer.from_file(file, clip.text.context_length)
+    return similarity, np.array(owners)
 
 
 def _batches(
@@ -124,9 +138,13 @@ def _batches(
         yield np.stack(pixels), said
 
 
+def _device_of(clip: Clip) -> torch.device:
+    return clip.logit_scale.device
+
+
 @torch.no_grad()
 def _seen(clip: Clip, pixels: Floats) -> Compared:
-    return clip.compared_by(clip.encode_image(torch.from_numpy(pixels)))
+    return clip.compared_by(clip.encode_image(torch.from_numpy(pixels).to(_device_of(clip))))
 
 
 @torch.no_grad()
@@ -139,10 +157,12 @@ def _similarities(
     that long texts are not nearer to everything.
     """
     images, masks = (torch.cat(parts) for parts in zip(*pictures, strict=True))
+    device = _device_of(clip)
     for start in range(0, len(texts), BATCH):
-        ids, real = (torch.from_numpy(part) for part in tokenizer(texts[start : start + BATCH]))
+        batch = tokenizer(texts[start : start + BATCH])
+        ids, real = (torch.from_numpy(part).to(device) for part in batch)
         vectors, counted = clip.compared_by(clip.encode_text(ids, real))
         longest = int(counted.sum(dim=1).max())
         vectors, counted = vectors[:, :longest], counted[:, :longest]
         scores = max_sim(vectors, counted, images, masks, chunk=CHUNK)
-        yield (scores / counted.sum(dim=1, keepdim=True)).T.numpy()
+        yield (scores / counted.sum(dim=1, keepdim=True)).T.cpu().numpy()
