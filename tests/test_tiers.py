@@ -14,6 +14,7 @@ import open_clip
 import pytest
 import timm
 import torch
+from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import save_file
 from torch import Tensor
 from typer.testing import CliRunner
@@ -194,6 +195,31 @@ def test_fetching_asks_the_hub_for_each_file(alone: Path, monkeypatch: pytest.Mo
     assert asked == [(hub, name) for name in ("model.safetensors", "tokenizer.json", "README.md")]
 
 
+@pytest.mark.parametrize("config", [False, True])
+def test_a_hub_id_with_open_clips_files_is_loaded(
+    alone: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch, config: bool
+) -> None:
+    """Some have a config.json beside them, without the weights that would go with it."""
+    hub = carry_in(state, alone / "hub" / "somebody" / "mobile")
+    if config:
+        (hub / "config.json").write_text("{}")
+
+    def give(hub_id: str, name: str, **_: object) -> str:
+        file = alone / "hub" / hub_id / name
+        if not file.exists():
+            raise EntryNotFoundError(f"{name} is not there")
+        return str(file)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", give)
+    assert isinstance(models.load("somebody/mobile"), Clip)
+    (hub / "open_clip_model.safetensors").unlink()
+    with pytest.raises(CheckpointError) as caught:
+        models.load("somebody/mobile")
+    first = "model.safetensors" if config else "config.json"
+    assert str(caught.value).startswith(f"{first} of somebody/mobile is not here")
+    assert "; open_clip_model.safetensors of somebody/mobile is not here" in str(caught.value)
+
+
 # ---- verifying ----
 
 
@@ -307,6 +333,7 @@ def test_each_tier_is_listed_and_a_name_stands_in_the_first(alone: Path) -> None
     tower.save_pretrained(alone / "own" / "mine")
     tower.save_pretrained(alone / "own" / "a-trunk")
     tower.save_pretrained(alone / "runs" / "a-run" / "model")
+    tower.save_pretrained(alone / "models" / ".writing-a-model")
     (alone / "models" / "recipe-only").mkdir()
     found = {entry.name: entry for entry in entries()}
     assert set(found) == {"a-trunk", "mine", "a-run", *RECOMMENDED}

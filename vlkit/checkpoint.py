@@ -264,18 +264,17 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _weights_of(trunk: Trunk, places: Sequence[Path], folder: Path) -> dict[str, Tensor]:
-    for place in places:
-        file = place / trunk.name / WEIGHTS
-        if not file.exists():
-            continue
-        if sha256(file) != trunk.sha256:
-            raise CheckpointError(
-                f"this model stands on another trunk than {file.parent}: SHA-256 "
-                f"{trunk.sha256[:12]}… is needed, {sha256(file)[:12]}… is there",
-                remedy="Take the trunk that it was trained with, or train it again on this one",
-                file=folder,
-            )
-        return {trunk.prefix + name: tensor for name, tensor in load_tensors(file).items()}
+    found = [file for place in places if (file := place / trunk.name / WEIGHTS).exists()]
+    for file in found:
+        if sha256(file) == trunk.sha256:
+            return {trunk.prefix + name: tensor for name, tensor in load_tensors(file).items()}
+    if found:
+        raise CheckpointError(
+            f"this model stands on another trunk than {found[0].parent}: SHA-256 "
+            f"{trunk.sha256[:12]}… is needed, {sha256(found[0])[:12]}… is there",
+            remedy="Take the trunk that it was trained with, or train it again on this one",
+            file=folder,
+        )
     raise CheckpointError(
         f"its trunk {trunk.name} is missing: {places[0] / trunk.name / WEIGHTS}",
         remedy=f"Put the folder {trunk.name} beside it, or install vlkit-shelf (`make shelf`)",
@@ -286,11 +285,15 @@ def _weights_of(trunk: Trunk, places: Sequence[Path], folder: Path) -> dict[str,
 def resolve(
     source: str | Path,
     *,
+    kinds: Sequence[tuple[str, ...]] = ((CONFIG, WEIGHTS),),
     revision: str | None = None,
     cache_dir: Path | None = None,
     local_files_only: bool = False,
 ) -> Path:
     """The folder behind a path or a hub id (``owner/name``), fetched where it must be.
+
+    Args:
+        kinds: Files that make a model; the first whose files are all there counts.
 
     Raises:
         CheckpointError: Nothing is there, or the hub can't be reached.
@@ -299,14 +302,22 @@ def resolve(
         return Path(source)
     if str(source).count("/") != 1 or str(source).startswith((".", "/")) or Path(source).exists():
         read_config(Path(source))
-    return download(
-        str(source),
-        (CONFIG, WEIGHTS),
-        (TOKENIZER, CARD),
-        revision=revision,
-        cache_dir=cache_dir,
-        local_files_only=local_files_only,
-    )
+    errors = []
+    for needed in kinds:
+        try:
+            return download(
+                str(source),
+                needed,
+                (TOKENIZER, CARD),
+                revision=revision,
+                cache_dir=cache_dir,
+                local_files_only=local_files_only,
+            )
+        except CheckpointError as error:
+            errors.append(error)
+    raise CheckpointError(
+        "; ".join(error.problem for error in errors), remedy=errors[0].remedy
+    ) from errors[0]
 
 
 def download(

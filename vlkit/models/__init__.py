@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vlkit.errors import UnknownName
 from vlkit.extras import require
-from vlkit.models.recommended import RECOMMENDED, folder_of, missing
+from vlkit.models.recommended import NEEDED, RECOMMENDED, folder_of, missing
 from vlkit.models.shelves import bundled_shelves, own_shelf
 from vlkit.models.tiers import find
 
@@ -75,7 +75,8 @@ def local_folder(source: str | Path) -> Path:
     if path.is_dir():
         return path
     if path.name != str(source):  # no plain name
-        return checkpoint.resolve(source)
+        ours = (checkpoint.CONFIG, checkpoint.WEIGHTS)  # and Hugging Face's
+        return checkpoint.resolve(source, kinds=(ours, NEEDED["open_clip"]))
     entry = find(path.name)
     if entry.folder is None:
         raise missing(entry.name)

@@ -42,4 +42,6 @@ def own() -> dict[str, Path]:
 def _models_in(*places: Path) -> dict[str, Path]:
     # What comes first counts: the repository's before what was installed.
     found = [file.parent for place in reversed(places) for file in place.glob("*/config.json")]
-    return {folder.name: folder for folder in sorted(found, key=lambda folder: folder.name)}
+    # A name that begins with a dot is of a folder that is only being written.
+    whole = [folder for folder in found if not folder.name.startswith(".")]
+    return {folder.name: folder for folder in sorted(whole, key=lambda folder: folder.name)}
