@@ -308,6 +308,20 @@ def test_captions_that_were_cut_keep_their_meaning():
     assert torch.equal(ended(whole, 49, 0), whole)
 
 
+def test_only_a_tower_that_pools_at_the_end_gets_an_end_and_padding_is_not_read():
+    text = TextTower("transformers", "bert", 8, 50, 16, 1, 2, mlp_ratio=2.0)
+    model, batch = model_of(replace(TINY, text=text)).eval(), batch_of()
+    ids = torch.randint(3, 40, (4, 8))
+    read = model.student.text(ids)
+    assert torch.equal(model.student.read(ids).tokens, read.tokens)
+    real = (torch.arange(8) < 5).expand(4, -1)
+    filled = ids.where(real, 41)  # whatever a tokenizer pads with
+    batch["views"] = batch["views"].float()
+    found = model.encode({**batch, "ids": filled, "mask": real})["text"]
+    expected = model.student.texts(ids[:, :5])
+    torch.testing.assert_close(found, torch.nn.functional.normalize(expected, dim=-1))
+
+
 def test_what_is_kept_is_a_clip(tmp_path):
     model, batch = model_of(), batch_of()
     pixels = batch["views"][:, 0]

@@ -193,14 +193,18 @@ class Side(nn.Module):
             stem(self.image).requires_grad_(requires_grad=False)
 
     def read(self, ids: Tensor, mask: Tensor | None = None) -> Features:
-        """Token ids [B, L] through the text tower; cut captions get their end back."""
-        ids = ended(ids, self.text.vocab_size - 1, self.text.pad_id)
+        """Token ids [B, L] through the text tower; cut captions get their end back.
+
+        A tower that pools at the end token takes the last of its ids for that.
+        """
+        if self.text.ends_highest:
+            ids = ended(ids, self.text.vocab_size - 1, self.text.pad_id)
         features: Features = self.text(ids, mask)
         return features
 
-    def texts(self, ids: Tensor) -> Tensor:
+    def texts(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Token ids [B, L] → [B, E], not normalised."""
-        pooled = self.read(ids).pooled
+        pooled = self.read(ids, mask).pooled
         assert pooled is not None
         return self.text_projection.project(pooled)
 
@@ -363,15 +367,17 @@ class DetailClip(Pretrained):
     # ---- the task ----
 
     def encode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``views [B, 2, 3, H, W]`` and ``ids [B, L]`` to representations, a row a sample."""
+        """``views [B, 2, 3, H, W]``, ``ids [B, L]`` and perhaps ``mask [B, L]`` to representations,
+        a row a sample."""
         b = len(batch["views"])
         pixels = batch["views"].transpose(0, 1).flatten(0, 1)
         views = self.look(pixels)
         image = functional.normalize(views.image.float(), dim=-1)
+        text = self.student.texts(batch["ids"], batch.get("mask"))
         reps = {
             "image_u": image[:b],
             "image_v": image[b:],
-            "text": functional.normalize(self.student.texts(batch["ids"]).float(), dim=-1),
+            "text": functional.normalize(text.float(), dim=-1),
             "scale": self.scale.exp().expand(b),
         }
         if views.pixels is not None:

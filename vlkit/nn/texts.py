@@ -64,6 +64,7 @@ class TextEncoder(nn.Module):
         context_length: The most tokens of a text.
         vocab_size: Number of token ids.
         pad_id: The token that fills up short texts.
+        ends_highest: Whether it pools at the highest id, which is the end token's.
     """
 
     tower: Any
@@ -71,6 +72,7 @@ class TextEncoder(nn.Module):
     context_length: int
     vocab_size: int
     pad_id: int
+    ends_highest = False
 
     def __init__(self, config: TextTower, tower: nn.Module) -> None:
         super().__init__()
@@ -144,6 +146,7 @@ class OpenClipText(TextEncoder):
         self.context_length = int(self.tower.context_length)
         self.vocab_size = int(self.tower.vocab_size)
         self.pad_id = int(self.tower.pad_id)
+        self.ends_highest = self.tower.pool_type == "argmax" and self.tower.cls_emb is None
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Features:
         self._check(ids)
