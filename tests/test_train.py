@@ -157,12 +157,13 @@ def test_a_model_on_a_trunk_leaves_it_as_it_is(recipe: Path, tmp_path: Path) -> 
         assert torch.equal(again[name], weight)
 
 
+# The captions here give a tokenizer of 284 entries, which a DetailCLIP must have exactly.
 DETAIL = [
     *("model.name=detailclip", "data.views=detail", "card.name=toy-detail"),
     *("model.config.width=8", "model.config.freeze_stem=false", "model.config.momentum=0.5"),
     *("model.config.distillation.hidden=8", "model.config.distillation.bottleneck=4"),
     *("model.config.distillation.prototypes=16", "model.config.reconstruction.heads=2"),
-    "shelf.trunk=trunk-image",
+    *("model.config.text.vocab_size=284", "shelf.trunk=trunk-image"),
 ]
 
 
@@ -194,8 +195,8 @@ def test_the_shelf_gets_the_averaged_tower_and_a_clip_that_names_it(
     assert {name.split(".")[0] for name in own} == {
         *("text", "image_projection", "text_projection", "logit_scale")
     }
-    pixels, ids = torch.randn(2, 3, 32, 32), torch.randint(1, 299, (2, 12))
-    ids[:, -1] = 299
+    pixels, ids = torch.randn(2, 3, 32, 32), torch.randint(1, 283, (2, 12))
+    ids[:, -1] = 283
     small = models.load(shelf / "toy-detail")
     assert isinstance(small, Clip)
     expected = whole.eval().encode_image(pixels, teacher=True).pooled
@@ -233,10 +234,16 @@ def test_what_has_no_place_on_the_shelf_is_found_before_training(
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+def test_a_detailclips_tokenizer_ends_in_the_text_towers_last_id(recipe: Path) -> None:
+    settings = [*DETAIL, "model.config.text.vocab_size=300"]
+    with pytest.raises(RecipeError, match=r"284 entries.*room for 300.*vocab_size to 284"):
+        train_recipe(detail_recipe(recipe), settings)
+
+
 SHELF_RECIPES = Path(__file__).parents[1] / "models"
 TOY = [
     *("image_size=32", "patch_size=8", "width=16", "depth=1", "heads=2"),
-    *("text.vocab_size=300", "text.width=16", "text.depth=1", "text.heads=2"),
+    *("text.vocab_size=284", "text.width=16", "text.depth=1", "text.heads=2"),
 ]
 
 

@@ -32,9 +32,11 @@ from vlkit.data.views import Views
 from vlkit.errors import CheckpointError, RecipeError
 from vlkit.models import model_class
 from vlkit.models.clip import Clip
+from vlkit.models.detailclip import DetailClip
 from vlkit.models.pairs import as_clip
 from vlkit.models.shelves import bundled_shelves, own_shelf
 from vlkit.models.trunks import ImageTrunk
+from vlkit.models.words import tokenizer_of
 from vlkit.nn.images import ImageEncoder, ImageTower
 from vlkit.nn.texts import TextEncoder
 from vlkit.training import distribution
@@ -258,18 +260,22 @@ def _views(data: Data, model: nn.Module) -> Views:
 def _tokenizer(plan: Recipe, captions: Captions, model: nn.Module) -> CaptionTokenizer:
     """The recipe's; else that of the model it starts from, whose ids mean what they meant."""
     encoder: TextEncoder = _one(model, TextEncoder, "text encoder")
-    length, tokens = encoder.context_length, plan.tokens
+    tokens = plan.tokens
     if tokens.file is not None:
-        tokenizer = CaptionTokenizer.from_file(tokens.file, length)
+        tokenizer = tokenizer_of(encoder, tokens.file)
     elif plan.model.start is not None:
-        tokenizer = CaptionTokenizer.from_file(plan.model.start / TOKENIZER, length)
+        tokenizer = tokenizer_of(encoder, plan.model.start / TOKENIZER)
     else:
-        tokenizer = CaptionTokenizer(train_bpe(captions.texts(), tokens.entries), length)
-    if tokenizer.entries > encoder.vocab_size:
+        trained = train_bpe(captions.texts(), tokens.entries)
+        tokenizer = CaptionTokenizer(trained, encoder.context_length)
+    wrong = tokenizer.entries > encoder.vocab_size
+    if isinstance(model, DetailClip) and encoder.ends_highest:  # it knows the end token by its id
+        wrong = tokenizer.entries != encoder.vocab_size
+    if wrong:
         raise RecipeError(
             f"the tokenizer has {tokenizer.entries} entries, the text tower room for "
             f"{encoder.vocab_size}",
-            remedy="Set the text tower's vocab_size to tokens.entries",
+            remedy=f"Set the text tower's vocab_size to {tokenizer.entries}",
         )
     return tokenizer
 
