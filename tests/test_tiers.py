@@ -192,7 +192,8 @@ def test_fetching_asks_the_hub_for_each_file(alone: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("huggingface_hub.hf_hub_download", give)
     assert published.fetch("dinov2-vit-s-14") == alone / "snapshots" / "c0ffee"
     hub = "timm/vit_small_patch14_dinov2.lvd142m"
-    assert asked == [(hub, name) for name in ("model.safetensors", "tokenizer.json", "README.md")]
+    helpful = ("tokenizer.json", "tokenizer_config.json", "README.md")
+    assert asked == [(hub, name) for name in ("model.safetensors", *helpful)]
 
 
 @pytest.mark.parametrize("config", [False, True])

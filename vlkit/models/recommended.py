@@ -27,7 +27,7 @@ NEEDED = {
     "timm": ("model.safetensors",),
     "detailclip": ("model.safetensors",),
 }
-HELPFUL = ("tokenizer.json", "README.md")
+HELPFUL = ("tokenizer.json", "tokenizer_config.json", "README.md")
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def missing(name: str, reason: str = "") -> CheckpointError:
     """
     wanted, place = recommended(name), own_shelf() / name
     absent = " and ".join(file for file in wanted.needed if not (place / file).is_file())
-    files = f"{absent}, with {HELPFUL[0]} if there is one,"
+    files = f"{absent}, with {HELPFUL[0]} and {HELPFUL[1]} if they are there,"
     carry = f"put {files} of {wanted.hub} into {place}"
     if wanted.hub is None:
         carry = (
