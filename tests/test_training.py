@@ -354,12 +354,12 @@ def child(kill_step, kill_flush):
     numbers = Deadly()
     numbers.deadly = kill_step
     flushed = [0]
-    def flush(path, real=state._flush):
+    def flush(path, real=state.flush):
         flushed[0] += 1
         if flushed[0] == kill_flush:
             os.kill(os.getpid(), signal.SIGKILL)
         real(path)
-    state._flush = flush
+    state.flush = flush
     config = plan(folder, average=0.9, steps=9, batch=Batching(12, 2, workers=workers))
     train(toy(), numbers, config)
     os._exit(0)
