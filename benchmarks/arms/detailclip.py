@@ -246,8 +246,8 @@ UNTRAINED = "untrained"
 
 def run(arm: str, seed: int, quick: bool, data: Path) -> dict[str, float]:
     size = QUICK if quick else FULL
-    torch.manual_seed(seed)
     if arm == UNTRAINED:
+        torch.manual_seed(seed)
         return {**dense(plain_clip(size).eval(), size, data), **cost(0, 0.0)}
     clip, figures = train_and_search(arm, size, seed, data)
     return {**figures, **dense(clip, size, data), "seconds": time.process_time()}
