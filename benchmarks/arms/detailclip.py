@@ -113,14 +113,13 @@ QUICK = Size(
 
 def image_tower(size: Size) -> ImageTower:
     return ImageTower(
-        "timm",
-        "vit_tiny_patch16_224",
+        "open_clip",
+        "ViT-B-32",
         image_size=size.image,
         patch_size=size.patch,
         width=size.width,
         depth=size.depth,
         heads=size.heads,
-        pool="token",
         mean=IMAGENET[0],
         std=IMAGENET[1],
     )
@@ -138,9 +137,9 @@ def text_tower(size: Size) -> TextTower:
     )
 
 
-def plain_clip(size: Size, image: ImageTower | None = None) -> Clip:
+def plain_clip(size: Size) -> Clip:
     linear = AdapterConfig("linear", width=size.width, bias=False)
-    return Clip(ClipConfig(image or image_tower(size), text_tower(size), linear, linear))
+    return Clip(ClipConfig(image_tower(size), text_tower(size), linear, linear))
 
 
 def detailclip(
@@ -167,12 +166,13 @@ def detailclip(
         reconstruction=Reconstruction(weight=reconstruct, heads=size.heads),
         momentum=size.average,
         freeze_stem=False,
+        epsilon=1e-5,
     )
     return DetailClip(config)
 
 
 class OpenClip(nn.Module):
-    """An open_clip model with its own tower, first weights and loss, as a task."""
+    """An open_clip model with its own first weights, forward pass and loss, as a task."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -213,18 +213,7 @@ class OpenClip(nn.Module):
 
     def to_clip(self) -> Clip:
         """The same weights in ``Clip``, to be measured as the others are."""
-        tower = ImageTower(
-            "open_clip",
-            "ViT-B-32",
-            image_size=self.size.image,
-            patch_size=self.size.patch,
-            width=self.size.width,
-            depth=self.size.depth,
-            heads=self.size.heads,
-            mean=IMAGENET[0],
-            std=IMAGENET[1],
-        )
-        clip = plain_clip(self.size, tower)
+        clip = plain_clip(self.size)
         load_weights(clip, open_clip_weights(self.model.state_dict()))
         return clip.eval()
 

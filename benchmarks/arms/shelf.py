@@ -1,8 +1,8 @@
 """CLIP and DetailCLIP of the shelf's size beside an open_clip model, at equal floating-point work.
 
 Towers, text length, batch and rates are those of ``models/*/recipe.toml``. The open_clip model has
-the same size, first weights and loss of its own, and the same photos, crops, captions, tokenizer,
-optimizer and running average.
+the same size, first weights, forward pass and loss of its own, and the same photos, crops,
+captions, tokenizer, optimizer and running average.
 """
 
 from __future__ import annotations
