@@ -19,7 +19,7 @@ run: .venv/.core
 test: .venv/.all
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
 
-test-slow: .venv/.all
+test-slow: .venv/.slow
 	$(BIN)/python -m pytest -q -n $(JOBS) -m slow
 
 check: .venv/.all
@@ -52,6 +52,11 @@ lock:
 .venv/.all: pyproject.toml requirements.lock | .venv/bin/python
 	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock -e ".[all]" --group dev
 	@touch $@ .venv/.core
+
+# deepspeed looks for torch while it is built, so not in an environment of its own.
+.venv/.slow: .venv/.all
+	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock --no-build-isolation-package deepspeed -e ".[all,deepspeed]" --group dev
+	@touch $@
 
 .venv/.bench: .venv/.all
 	@$(UV) pip install -q --python $(BIN)/python -c requirements.lock --group bench

@@ -57,10 +57,10 @@ from vlkit.checkpoint import (
 from vlkit.models.cgvlm import CgVlm, CgVlmConfig, LanguageModel
 from vlkit.models.clip import Clip
 from vlkit.models.detailclip import DetailClip, DetailClipConfig
-from vlkit.models.shelves import REPOSITORY
 from vlkit.models.trunks import ImageTrunk
 from vlkit.nn.features import Features
 from vlkit.nn.images import ImageEncoder, ImageTower
+from vlkit.shelves import REPOSITORY
 from vlkit.training.shelf import ForShelf, save_for_shelf
 
 SHELF = REPOSITORY

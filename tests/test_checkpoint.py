@@ -87,7 +87,9 @@ def test_shared_and_sliced_tensors_are_saved_by_themselves(tmp_path: Path) -> No
         assert torch.equal(tensor, tensors[name])
 
 
-def test_a_trunk_is_saved_once_and_put_back(tmp_path: Path) -> None:
+def test_a_trunk_is_saved_once_and_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = Small(SmallConfig())
     stem = trunk(tmp_path / "trunk", model)
     folder = save_folder(
@@ -101,12 +103,17 @@ def test_a_trunk_is_saved_once_and_put_back(tmp_path: Path) -> None:
     again = Small.from_pretrained(folder)
     for name, weight in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], weight)
-    # On another shelf it is found too.
+    # On a shelf it is found too, even if another of its name lies beside the model.
     (tmp_path / "shelf").mkdir()
     stem.rename(tmp_path / "shelf" / "trunk")
-    assert load_folder(folder, [tmp_path / "shelf"]).trunk
     with pytest.raises(CheckpointError, match=r"its trunk trunk is missing: .*model\.safetensors"):
         load_folder(folder)
+    monkeypatch.setenv("VLKIT_MODELS", str(tmp_path / "shelf"))
+    assert load_folder(folder).trunk
+    trunk(tmp_path / "trunk", Small(SmallConfig()))
+    again = Small.from_pretrained(folder)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight)
 
 
 def test_another_trunk_is_refused(tmp_path: Path) -> None:
@@ -274,6 +281,17 @@ def test_a_model_comes_back_from_the_hub(tmp_path: Path, hub: Hub) -> None:
     model.push_to_hub("somebody/bare", tmp_path / "bare", private=False)
     assert hub.private["somebody/bare"] is False
     assert load_folder(resolve("somebody/bare")).tokenizer is None
+
+
+def test_a_trained_model_keeps_its_card_when_it_is_saved_again(tmp_path: Path) -> None:
+    model, facts = Small(SmallConfig(6)), {"card": {"steps": 3}}
+    trained = {"config": {"width": 6}, "weights": model.state_dict(), "card": "# Small"}
+    folder = save_folder(tmp_path / "small", model="small", facts=facts, **trained)
+    model.save_pretrained(folder)
+    assert json.loads((folder / "config.json").read_text())["card"] == {"steps": 3}
+    assert (folder / "README.md").read_text() == "# Small"
+    Other(SmallConfig(6)).save_pretrained(folder)
+    assert "card" not in json.loads((folder / "config.json").read_text())
 
 
 @pytest.mark.parametrize(

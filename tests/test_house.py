@@ -29,6 +29,7 @@ FLOORS = {
         "recipe",
         "card",
         "evaluation",
+        "shelves",
     ],
     2: ["nn", "adapters", "losses", "checkpoint"],
     3: ["models"],

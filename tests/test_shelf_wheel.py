@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vlkit import models
-from vlkit.models import shelves
+from vlkit import models, shelves
 from vlkit.models.tiers import find
 from vlkit.models.trunks import ImageTrunk
 from vlkit.nn.images import ImageTower

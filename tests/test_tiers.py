@@ -20,7 +20,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from tests.photos import noise, write_photos
-from vlkit import models
+from vlkit import models, shelves
 from vlkit.checkpoint import load_tensors
 from vlkit.cli import app
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
@@ -28,7 +28,7 @@ from vlkit.doctor import examine
 from vlkit.errors import CheckpointError, MissingDependency, ModelError, UnknownName
 from vlkit.evaluation.result import EvalResult
 from vlkit.models import clip as clip_module
-from vlkit.models import published, recommended, shelves
+from vlkit.models import published, recommended
 from vlkit.models.clip import Clip
 from vlkit.models.detailclip import DetailClip
 from vlkit.models.recommended import RECOMMENDED, UNVERIFIED, Verified, verified

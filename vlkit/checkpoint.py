@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from vlkit import __version__, recipe
 from vlkit.errors import CheckpointError, OutputError
 from vlkit.files import end_replacing, replace_folder
+from vlkit.shelves import shelves
 
 CONFIG, WEIGHTS, TOKENIZER, CARD = (
     "config.json",
@@ -161,6 +162,8 @@ def save_folder(
 ) -> Path:
     """Write a model folder, whole or not at all; one that stands there is replaced.
 
+    A tokenizer, a card and its facts that stand there stay, where no others are given.
+
     Args:
         model: Name in the table of models.
         config: What ``recipe.to_table`` gives.
@@ -177,6 +180,8 @@ def save_folder(
     if trunk is not None:
         described["trunk"], own = _without_trunk(own, *trunk)
     place = folder.resolve() if folder.is_symlink() else folder
+    if card is None and (known := _card_facts(place, model)) is not None:
+        described = {"card": known, **described}
     beside = place.with_name(f".writing-{place.name}")
     try:
         end_replacing(place)
@@ -205,6 +210,16 @@ def save_folder(
     return folder
 
 
+def _card_facts(folder: Path, model: str) -> Any:
+    """What the card of the model that stands in a folder was made from, if it has one."""
+    try:
+        described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(described, dict) and described.get("model") == model
+    return described.get("card") if known else None
+
+
 def _without_trunk(
     weights: dict[str, Tensor], folder: Path, prefix: str
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -220,8 +235,8 @@ def _without_trunk(
     return {"name": folder.name, "sha256": hashed, "prefix": prefix}, weights
 
 
-def load_folder(folder: Path, shelves: Sequence[Path] = ()) -> ModelFolder:
-    """Read a model folder, its trunk from beside it or from the shelves.
+def load_folder(folder: Path) -> ModelFolder:
+    """Read a model folder, its trunk from beside it or from one of the shelves.
 
     Raises:
         CheckpointError: A file is missing, damaged or pickled, or the trunk is another one.
@@ -233,7 +248,7 @@ def load_folder(folder: Path, shelves: Sequence[Path] = ()) -> ModelFolder:
     weights = load_tensors(folder / WEIGHTS)
     trunk = recipe.parse(described.pop("trunk"), Trunk) if "trunk" in described else None
     if trunk is not None:
-        weights |= _weights_of(trunk, (folder.parent, *shelves), folder)
+        weights |= _weights_of(trunk, (folder.parent, *shelves()), folder)
     tokenizer = folder / TOKENIZER
     return ModelFolder(
         folder,

@@ -39,10 +39,10 @@ from vlkit.losses.alignment import pool_patches
 from vlkit.losses.tokens import next_token, token_mean
 from vlkit.models import load
 from vlkit.models.cgvlm import CgVlm, CgVlmConfig, LanguageModel
-from vlkit.models.shelves import REPOSITORY
 from vlkit.models.trunks import ImageTrunk
 from vlkit.nn.features import Features, all_real
 from vlkit.nn.images import ImageTower
+from vlkit.shelves import REPOSITORY
 from vlkit.training.batches import Loaded, sample_at
 
 LENGTH = 24  # tokens of a caption with both marks; 1.5 % are cut

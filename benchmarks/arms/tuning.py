@@ -37,8 +37,8 @@ from vlkit.checkpoint import CONFIG, WEIGHTS, load_folder, load_weights, sha256
 from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.views import Draw, Floats, Views, make_views
 from vlkit.models.clip import Clip, ClipConfig
-from vlkit.models.shelves import REPOSITORY
 from vlkit.nn.images import ImageTower
+from vlkit.shelves import REPOSITORY
 from vlkit.training import state
 from vlkit.training.batches import Batching, Source
 from vlkit.training.logs import Logging

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from vlkit.errors import UnknownName
 from vlkit.extras import require
 from vlkit.models.recommended import NEEDED, RECOMMENDED, folder_of, missing
-from vlkit.models.shelves import bundled_shelves, own_shelf
 from vlkit.models.tiers import find
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ MODELS = {
     "clip": "vlkit.models.clip:Clip",
     "cgvlm": "vlkit.models.cgvlm:CgVlm",
     "detailclip": "vlkit.models.detailclip:DetailClip",
+    "lines": "vlkit.models.lines:LineReader",
     "image-trunk": "vlkit.models.trunks:ImageTrunk",
 }
 
@@ -59,7 +59,7 @@ def load(source: str | Path) -> Pretrained:
         return load_published(str(source), folder)
     if foreign := _foreign(folder):
         return foreign
-    described = checkpoint.load_folder(folder, shelves=(*bundled_shelves(), own_shelf()))
+    described = checkpoint.load_folder(folder)
     return model_class(described.model).from_folder(described)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from vlkit.errors import CheckpointError, UnknownName
 from vlkit.files import write_atomically
-from vlkit.models.shelves import own_shelf
+from vlkit.shelves import own_shelf
 
 UNVERIFIED = "unverified"
 RECORD = "verified.json"

@@ -19,7 +19,7 @@ from vlkit.models.recommended import (
     recommended,
     verified,
 )
-from vlkit.models.shelves import bundled, own
+from vlkit.shelves import bundled, own
 
 Tier = Literal["bundled", "recommended", "own"]
 

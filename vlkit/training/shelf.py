@@ -15,6 +15,7 @@ from torch import Tensor
 from vlkit import recipe
 from vlkit.card import Made, render
 from vlkit.checkpoint import Pretrained, save_folder, save_tensors
+from vlkit.errors import OutputError
 from vlkit.models.clip import Clip
 from vlkit.models.pairs import as_clip
 from vlkit.models.trunks import ImageTrunk
@@ -81,8 +82,19 @@ def save_for_shelf(
 
 
 def save_golden(folder: Path, model: Clip | ImageTrunk) -> None:
-    """Write what the model makes of made-up inputs, for tests to ask for again."""
-    save_tensors(folder / GOLDEN, golden_outputs(model))
+    """Write what the model makes of made-up inputs, for tests to ask for again.
+
+    Raises:
+        OutputError: The file can't be written.
+    """
+    try:
+        save_tensors(folder / GOLDEN, golden_outputs(model))
+    except OSError as error:
+        raise OutputError(
+            f"{GOLDEN} can't be written: {error.strerror or error}",
+            remedy="Make room; training is done, and the same command writes what is missing",
+            file=folder,
+        ) from error
 
 
 @torch.no_grad()

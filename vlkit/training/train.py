@@ -34,7 +34,6 @@ from vlkit.models import model_class
 from vlkit.models.clip import Clip
 from vlkit.models.detailclip import DetailClip
 from vlkit.models.pairs import as_clip
-from vlkit.models.shelves import bundled_shelves, own_shelf
 from vlkit.models.trunks import ImageTrunk
 from vlkit.models.words import tokenizer_of
 from vlkit.nn.images import ImageEncoder, ImageTower
@@ -184,7 +183,7 @@ _OF_TRAINING = (
 
 
 def _start_from(model: Pretrained, folder: Path) -> None:
-    start = load_folder(folder, shelves=(*bundled_shelves(), own_shelf()))
+    start = load_folder(folder)
     if start.model != model.model_name:
         raise CheckpointError(
             f"this folder holds a {start.model}, not a {model.model_name}",

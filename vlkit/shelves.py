@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 
 # Beside the package, where it runs from its repository; in the core's wheel, it is part of it.
-REPOSITORY = Path(__file__).parents[2] / "models"
-CORE = Path(__file__).parents[1] / "shelf"
+REPOSITORY = Path(__file__).parents[1] / "models"
+CORE = Path(__file__).parent / "shelf"
 
 
 def bundled_shelves() -> list[Path]:
@@ -26,6 +26,11 @@ def own_shelf() -> Path:
     """Where users keep models of their own and put those that they carry in."""
     named = os.environ.get("VLKIT_MODELS")
     return Path(named) if named else Path.home() / ".local" / "share" / "vlkit" / "models"
+
+
+def shelves() -> list[Path]:
+    """All of them, in the order in which they are looked through."""
+    return [*bundled_shelves(), own_shelf()]
 
 
 def bundled() -> dict[str, Path]:
