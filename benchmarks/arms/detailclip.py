@@ -89,7 +89,7 @@ class Size:
     pages: int = 50
 
 
-FULL = Size(gflop=8_000)
+FULL = Size(gflop=6_000)
 QUICK = Size(
     gflop=4,
     image=32,

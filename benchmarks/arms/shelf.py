@@ -14,7 +14,7 @@ from benchmarks.arms.detailclip import QUICK, Size, train_and_search
 from benchmarks.arms.grid import Study
 
 SHELF = Size(
-    gflop=15_000,
+    gflop=8_000,
     image=96,
     patch=12,
     width=128,
