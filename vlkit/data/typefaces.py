@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from vlkit.errors import InputError
@@ -54,11 +55,7 @@ class Face:
 
     @cached_property
     def _offsets(self) -> list[int]:
-        long = struct.unpack_from(">h", self.tables["head"], 50)[0]
-        loca = self.tables["loca"]
-        if long:
-            return list(struct.unpack(f">{len(loca) // 4}L", loca[: len(loca) // 4 * 4]))
-        return [2 * short for short in struct.unpack(f">{len(loca) // 2}H", loca)]
+        return _glyph_offsets(self.tables)
 
     def outline(self, glyph: int) -> bytes:
         """The glyph's record in ``glyf``; empty for white space."""
@@ -162,8 +159,39 @@ def load_face(path: Path) -> Face:
         ) from error
 
 
-def _tables(data: bytes) -> dict[str, bytes]:
-    start = struct.unpack_from(">L", data, 12)[0] if data[:4] == b"ttcf" else 0
+def characters(path: Path, index: int = 0) -> frozenset[str]:
+    """The characters that a face can write, whatever kind its outlines are.
+
+    Some faces map characters to a glyph without ink; those (but white space) are not among them
+    where the outlines are TrueType.
+
+    Raises:
+        InputError: There is no such font file, or it has no such face or no Unicode map.
+    """
+    try:
+        tables = _tables(path.read_bytes(), index)
+        glyphs = _code_points(tables["cmap"])
+        if "glyf" not in tables:
+            return frozenset(map(chr, glyphs))
+        offsets = _glyph_offsets(tables)
+        inked = {glyph for glyph, (start, end) in enumerate(pairwise(offsets)) if start < end}
+    except (OSError, KeyError, struct.error, IndexError) as error:
+        raise InputError("the font has no readable map of its characters", file=path) from error
+    named = ((chr(code), glyph) for code, glyph in glyphs.items())
+    return frozenset(char for char, glyph in named if glyph in inked or char.isspace())
+
+
+def _glyph_offsets(tables: dict[str, bytes]) -> list[int]:
+    """Where each glyph's outline starts in ``glyf``, and where the last ends."""
+    long = struct.unpack_from(">h", tables["head"], 50)[0]
+    loca = tables["loca"]
+    if long:
+        return list(struct.unpack(f">{len(loca) // 4}L", loca[: len(loca) // 4 * 4]))
+    return [2 * short for short in struct.unpack(f">{len(loca) // 2}H", loca)]
+
+
+def _tables(data: bytes, index: int = 0) -> dict[str, bytes]:
+    start = struct.unpack_from(">L", data, 12 + 4 * index)[0] if data[:4] == b"ttcf" else 0
     count = struct.unpack_from(">H", data, start + 4)[0]
     tables = {}
     for index in range(count):

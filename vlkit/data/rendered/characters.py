@@ -1,0 +1,90 @@
+"""The characters that a line may be made of, and how text is brought to them.
+
+Whoever reads lines needs one answer for what looks alike: ``normalise`` folds into one character
+what no eye could tell apart on paper, so that no picture has two right answers.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+ASCII = "".join(map(chr, range(0x20, 0x7F)))
+LATIN_1 = "".join(chr(code) for code in range(0xA1, 0x100) if code not in (0xAD, 0xB5))
+LATIN_MORE = "ŒœŠšŽžŸ"
+JAMO = "".join(map(chr, range(0x3131, 0x3164)))
+PUNCTUATION = "–—‘’‚“”„†‡•…‰′″‹›※、。〃〈〉《》「」『』【】〔〕"
+CURRENCY = "₩€₤₫₹₽฿"
+BUSINESS = "㈜㈔№℡™℃℉Ω℮㎎㎏㎜㎝㎞㎡㎢㎥㏄㎖ℓ㎐㎑㎒㎾㎸☎☏☞☑☐☒✓✔"
+ARROWS = "←↑→↓↔⇒⇔"
+SHAPES = "■□▣▲△▶▷▼▽◀◁◆◇○●◎★☆♠♡♣♥"
+NUMBERED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ㉠㉡㉢㉣㉤㉮㉯㉰㉱⅓⅔⅛"
+MATHEMATICS = "≠≤≥≒≈≡∞∴∵√∑∏∫∂∈∩∪⊂∠⊥"
+GREEK = "αβγδεζηθλμξπρστφχψωΓΔΘΛΠΣΦΨ"
+HANJA = "金月火水木土日年大小中上下人甲乙丙印美韓新前後男女株式會社氏名生"
+
+HANGUL = "".join(map(chr, range(0xAC00, 0xD7A4)))
+"""All 11,172 syllables."""
+
+OTHERS = "".join(
+    dict.fromkeys(
+        ASCII
+        + LATIN_1
+        + LATIN_MORE
+        + JAMO
+        + PUNCTUATION
+        + CURRENCY
+        + BUSINESS
+        + ARROWS
+        + SHAPES
+        + NUMBERED
+        + MATHEMATICS
+        + GREEK
+        + HANJA
+    )
+)
+"""Every character but the syllables, the space first; each stands for itself after NFC."""
+
+KNOWN = frozenset(OTHERS + HANGUL)
+
+_FOLDED = str.maketrans(
+    {
+        # What is drawn alike, or differs by no more than a face's taste.
+        "\u00b5": "μ",
+        "\u2126": "Ω",
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u2212": "-",
+        "\ufe63": "-",
+        "\u2015": "—",
+        "\u2500": "—",
+        "\u223c": "~",
+        "\u301c": "~",
+        "\u02dc": "~",
+        "\u2219": "·",
+        "\u22c5": "·",
+        "\u2027": "·",
+        "\u30fb": "·",
+        "\u318d": "·",
+        "\u119e": "·",
+        "\u25aa": "■",
+        "\uffe6": "₩",
+        "\uffe5": "¥",
+        "\uffe1": "£",
+        "\uffe0": "¢",
+        "\u00ad": "",
+        "\u200b": "",
+        "\ufeff": "",
+        "\ufb00": "ff",
+        "\ufb01": "fi",
+        "\ufb02": "fl",
+        "\ufb03": "ffi",
+        "\ufb04": "ffl",
+    }
+    # Full-width ASCII is ASCII.
+    | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+)
+
+
+def normalise(text: str) -> str:
+    """NFC, look-alikes folded, white space in single blanks, none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_FOLDED)).split())

@@ -1,0 +1,267 @@
+"""Korean text by rule: stems with their endings, nouns with their particles, and what business
+documents put between them."""
+
+from __future__ import annotations
+
+from random import Random
+
+from vlkit.data.rendered import figures
+from vlkit.data.rendered.characters import HANGUL
+from vlkit.data.rendered.words import KOREAN
+
+_FINALS = 28
+_N, _L, _B, _SS = 4, 8, 17, 20  # ㄴ ㄹ ㅂ ㅆ among the finals
+_PARTICLES = (
+    # after a consonant, after a vowel
+    *(("은", "는"), ("이", "가"), ("을", "를")) * 4,
+    *(
+        ("과", "와"),
+        ("으로", "로"),
+        ("이나", "나"),
+        ("이며", "며"),
+        ("이라는", "라는"),
+        ("이란", "란"),
+    ),
+    *(
+        (same, same)
+        for same in "의 의 의 에 에 에서 에게 도 만 까지 부터 마다 처럼 보다 에는".split()
+    ),
+    *(
+        (same, same)
+        for same in "에서는 으로써 만이 께서 조차 마저 밖에 대로 뿐 에도 에서의".split()
+    ),
+)
+_DONE = (
+    "하였다 했다 합니다 하고 하여 하는 한 할 하기 해야 하면 하지만 하며 하므로 하도록 하였습니다 했습니다 하십시오 해 "
+    "하겠습니다 하려면 하거나 한다 할 수 있다 하지 않는다 하시기 바랍니다 되었다 됩니다 되는 된 될 되어 되며 되지 "
+    "되었습니다 받은 받아 받았다 시 후 전 중 및 여부 일자 내역 방법 기준"
+).split(" ")
+_PLAIN_ENDINGS = "고 지 지만 기 거나 도록 게 겠다 겠습니다 다가 던 든지 자 는데 네요".split()
+_JOINED_ENDINGS = ("", "서", "도", "야", "요", "라", "서는", "야만")
+_PAST_ENDINGS = "다 습니다 고 으며 으나 지만 던 을 기 는데 으므로 어요".split()
+_SYLLABLES = frozenset(HANGUL)
+
+
+def _final(syllable: str) -> int:
+    return (ord(syllable) - ord("가")) % _FINALS
+
+
+def _with_final(text: str, final: int) -> str:
+    """The text, its last syllable closed by the final."""
+    return text[:-1] + chr(ord(text[-1]) + final)
+
+
+def with_particle(noun: str, rng: Random) -> str:
+    """The noun with a particle in the form that its last sound asks for."""
+    closed, open_ = rng.choice(_PARTICLES)
+    if not noun or noun[-1] not in _SYLLABLES:
+        return noun + open_
+    final = _final(noun[-1])
+    if closed.startswith("으로") and final == _L:
+        return noun + closed[1:]
+    return noun + (closed if final else open_)
+
+
+def conjugate(stem: str, joined: str, rng: Random) -> str:
+    """A form of the verb with this stem and this form before -서, such as 만들 and 만들어."""
+    kind = rng.random()
+    if kind < 0.25:
+        return joined + rng.choice(_JOINED_ENDINGS)
+    if kind < 0.55:
+        past = _with_final(joined, _SS) if not _final(joined[-1]) else joined + "었"
+        return past + rng.choice(_PAST_ENDINGS)
+    final = _final(stem[-1])
+    short = _with_final(stem, -_L) if final == _L else stem  # ㄹ falls before ㄴ, ㅂ and ㅅ
+    if kind < 0.7:
+        return short + rng.choice(("는", "는다", "니", "시는")) if final in (0, _L) else stem + "는"
+    if kind < 0.85:
+        if final in (0, _L):
+            return _with_final(short, rng.choice((_N, _L, _B))) + rng.choice(("", "", "니다"))
+        return stem + rng.choice(("은", "을", "습니다", "으면", "으며", "으려고"))
+    return stem + rng.choice(_PLAIN_ENDINGS)
+
+
+def noun(rng: Random) -> str:
+    return rng.choice(KOREAN["nouns"])
+
+
+def clause(rng: Random) -> list[str]:
+    """Some nouns and what is done to them."""
+    found = []
+    for _ in range(rng.randrange(1, 4)):
+        if rng.random() < 0.2:
+            found.append(rng.choice(KOREAN["determiners"]))
+        thing = noun(rng) + (noun(rng) if rng.random() < 0.15 else "")
+        found.append(with_particle(thing, rng) if rng.random() < 0.8 else thing)
+    if rng.random() < 0.3:
+        found.append(rng.choice(KOREAN["adverbs"]))
+    if rng.random() < 0.55:
+        found.append(rng.choice(KOREAN["actions"]) + rng.choice(_DONE))
+    else:
+        stem, joined = rng.choice(KOREAN["verbs"]).split()
+        found.append(conjugate(stem, joined, rng))
+    return found
+
+
+def prose(rng: Random) -> str:
+    words: list[str] = []
+    for number in range(rng.randrange(1, 5)):
+        words += clause(rng)
+        mark = rng.random()
+        if mark < 0.3 or number == 3:
+            words[-1] += "."
+        elif mark < 0.45:
+            words[-1] += ","
+        elif mark < 0.52:
+            words[-1] = _wrapped(words[-1], rng)
+        elif mark < 0.56:
+            words.append(rng.choice((number_with_unit, figures.korean_date, figures.won))(rng))
+    return " ".join(words)
+
+
+def _wrapped(word: str, rng: Random) -> str:
+    opening, closing = rng.choice(
+        (
+            "()",
+            "()",
+            "“”",
+            "‘’",
+            '""',
+            "''",
+            "[]",
+            "「」",
+            "『』",
+            "《》",
+            "〈〉",
+            "<>",
+            "{}",
+            "【】",
+            "〔〕",
+        )
+    )
+    return f"{opening}{word}{closing}"
+
+
+def name(rng: Random) -> str:
+    given = "".join(rng.choices(KOREAN["given"], k=1 if rng.random() < 0.05 else 2))
+    full = rng.choice(KOREAN["surnames"]) + given
+    if rng.random() < 0.12:
+        return " ".join(full)  # as forms space them out
+    titled = (
+        "",
+        "",
+        "",
+        " 님",
+        " 귀하",
+        "님",
+        " 대표",
+        " 과장",
+        " 부장",
+        " (인)",
+        " 팀장",
+        " 교수",
+        "(서명)",
+    )
+    return full + rng.choice(titled)
+
+
+def company(rng: Random) -> str:
+    body = rng.choice(KOREAN["company_heads"]) + rng.choice(KOREAN["company_tails"])
+    forms = (
+        "㈜{}",
+        "(주){}",
+        "주식회사 {}",
+        "{}㈜",
+        "{}(주)",
+        "{}",
+        "{}",
+        "{} 주식회사",
+        "(유){}",
+        "{} 귀중",
+    )
+    return rng.choice(forms).format(body)
+
+
+def address(rng: Random) -> str:
+    town, house = rng.choice(KOREAN["towns"]), rng.randrange(1, 600)
+    if rng.random() < 0.6:
+        street = f"{rng.choice(KOREAN['roads'])} {house}"
+        if rng.random() < 0.3:
+            street += f"-{rng.randrange(1, 40)}"
+        if rng.random() < 0.4:
+            street += f", {rng.randrange(1, 30)}층"
+        if rng.random() < 0.4:
+            street += f" ({town}동)"
+    else:
+        street = f"{town}{rng.choice(('동', '동', '1동', '2동', '리', '읍', '면'))} {house}번지"
+    if rng.random() < 0.35:
+        building = rng.choice(KOREAN["company_heads"]) + rng.choice(KOREAN["buildings"])
+        street += f" {building} {rng.randrange(1, 30)}0{rng.randrange(1, 9)}호"
+    parts = [rng.choice(KOREAN["provinces"]), rng.choice(KOREAN["districts"]), street]
+    if rng.random() < 0.2:
+        parts.insert(0, f"({figures.digits(rng, 5)})")
+    return " ".join(parts[1:] if rng.random() < 0.25 else parts)
+
+
+def number_with_unit(rng: Random) -> str:
+    unit = rng.choice((*KOREAN["counters"], "㎡", "㎏", "㎜", "%", "℃", "kg", "km", "cm"))
+    return f"{figures.whole(rng):,}{rng.choice(('', '', ' '))}{unit}"
+
+
+def value(rng: Random) -> str:
+    """What may stand in a field."""
+    return rng.choice(
+        (name, company, address, number_with_unit, figures.won, figures.won, figures.korean_date)
+        + (figures.korean_phone, figures.registration, business, account, issue)
+    )(rng)
+
+
+def business(rng: Random) -> str:
+    return ", ".join(rng.sample(KOREAN["business"], rng.randrange(1, 3)))
+
+
+def account(rng: Random) -> str:
+    number = f"{figures.digits(rng, 3)}-{figures.digits(rng, 6)}-{figures.digits(rng, 5)}"
+    return f"{rng.choice(KOREAN['banks'])} {number}"
+
+
+def issue(rng: Random) -> str:
+    return f"제{rng.choice(('', ' '))}{rng.randrange(1990, 2030)}-{figures.digits(rng, 4)}호"
+
+
+def field(rng: Random) -> str:
+    label = rng.choice(KOREAN["labels"])
+    if rng.random() < 0.35:
+        return rng.choice(
+            (f"{label}:", f"{label} :", f"[{label}]", f"■ {label}", f"{label}")
+        ).strip()
+    colon = rng.choice((": ", " : ", ":", " ", "  ", " - ", " | "))
+    lead = rng.choice(
+        ("",) * 8 + ("□ ", "○ ", "- ", "※ ", "▶ ", "● ", "* ", "1. ", "가. ", "① ", "☎ ")
+    )
+    return f"{lead}{label}{colon}{value(rng)}"
+
+
+def cell(rng: Random) -> str:
+    """A table's cell or a receipt's line."""
+    item = noun(rng)
+    if rng.random() < 0.4:
+        item += rng.choice((" ", "")) + noun(rng)
+    kind = rng.random()
+    if kind < 0.4:
+        return item
+    if kind < 0.6:
+        count, price = rng.randrange(1, 20), rng.randrange(5, 900) * 100
+        return f"{item} {price:,} {count} {count * price:,}"
+    if kind < 0.75:
+        return f"{item}({noun(rng)})"
+    if kind < 0.85:
+        return f"{item} {number_with_unit(rng)}"
+    return rng.choice(KOREAN["actions"]) + noun(rng)
+
+
+def syllables(rng: Random) -> str:
+    """Any of the 11,172, in words of no meaning."""
+    return " ".join(
+        "".join(rng.choices(HANGUL, k=rng.randrange(1, 7))) for _ in range(rng.randrange(1, 5))
+    )

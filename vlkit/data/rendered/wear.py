@@ -1,0 +1,182 @@
+"""All that happens between a line of type and the picture that an engine cuts out.
+
+Kinds of wear are chosen by name and chance; how hard a line is hit is drawn once for the line, so
+that most are fair and some are as bad as the worst receipts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vlkit.data.rendered import marks, scan, shape
+from vlkit.data.rendered.typeset import Pixels, Type
+
+HEIGHT = 32
+"""Rows of every picture."""
+
+CHANCES: dict[str, float] = {
+    "strokes": 0.35,
+    "broken": 0.1,
+    "dot-matrix": 0.04,
+    "thermal": 0.07,
+    "underline": 0.06,
+    "rules": 0.1,
+    "neighbours": 0.35,
+    "skew": 0.3,
+    "curl": 0.08,
+    "perspective": 0.06,
+    "crop": 0.9,
+    "resolution": 0.5,
+    "ground": 0.25,
+    "texture": 0.1,
+    "inverted": 0.06,
+    "bleed": 0.05,
+    "stamp": 0.05,
+    "light": 0.15,
+    "blur": 0.4,
+    "halo": 0.1,
+    "noise": 0.35,
+    "fax": 0.05,
+    "jpeg": 0.4,
+}
+"""Each kind of wear for training, with the share of lines that it takes part in."""
+
+UNSEEN = ("motion", "crease", "halftone")
+"""Kinds that training does without unless told otherwise, so that a benchmark has new ones."""
+
+KNOWN = (*CHANCES, *UNSEEN)
+
+_ON_INK: dict[str, Callable[[Type, float, Random], None]] = {
+    "strokes": marks.strokes,
+    "broken": marks.broken,
+    "dot-matrix": marks.dot_matrix,
+    "thermal": marks.thermal,
+    "underline": marks.underline,
+    "rules": marks.rules,
+    "neighbours": marks.neighbours,
+}
+_ON_PAPER = ("light", "blur", "motion", "crease", "halftone", "halo", "noise", "fax", "jpeg")
+_LOSSY = {"resolution", "broken", "thermal", "dot-matrix", "blur", "motion", "noise", "fax", "jpeg"}
+
+
+def wear(
+    line: Type, chances: Mapping[str, float], hardness: float, least_em: float, rng: Random
+) -> tuple[Pixels, NDArray[np.float32]]:
+    """The picture of the line, ``HEIGHT`` rows, and the characters' edges in it.
+
+    Args:
+        chances: Kind → share of lines.
+        hardness: 0 for lines as good as they come, 1 for the worst that can still be read.
+        least_em: The fewest pixels an em that its characters can be read at.
+    """
+    kinds = [kind for kind in KNOWN if rng.random() < chances.get(kind, 0.0)]
+    # What is lost adds up: many kinds at once must each be milder.
+    share = min(1.0, (2.2 / max(1, len(_LOSSY.intersection(kinds)))) ** 0.7)
+    hits = {
+        kind: hardness * rng.uniform(0.5, 1) * (share if kind in _LOSSY else 1) for kind in kinds
+    }
+    text_rows = _inked_rows(line.ink)
+    for kind, mark in _ON_INK.items():
+        if kind in hits:
+            mark(line, hits[kind], rng)
+    bend = _bend(line, hits, rng)
+    bend.apply(line)
+    box = shape.cut(line, text_rows, bend, hits.get("crop", 0.0), rng)
+    stretch = min(1.25, max(0.75, rng.gauss(1, 0.07)))
+    ink, em = _scanned(line, box, hits.get("resolution"), stretch, least_em, rng)
+    picture = _printed(ink, hits, rng)
+    for kind in _ON_PAPER:
+        if kind in hits:
+            picture = _on_paper(kind, picture, em, hits[kind], rng)
+    pixels = _brought_to_height(picture, rng)
+    edges = (line.edges - box.x0) * (pixels.shape[1] / (box.x1 - box.x0))
+    return pixels, np.clip(edges, 0, pixels.shape[1]).astype(np.float32)
+
+
+def _inked_rows(ink: Pixels) -> tuple[int, int]:
+    rows = np.flatnonzero(ink.max(axis=1) > 64)
+    return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+
+
+def _bend(line: Type, hits: Mapping[str, float], rng: Random) -> shape.Bend:
+    bend = shape.Bend()
+    if "skew" in hits:
+        shape.skew(bend, line.ink.shape[1] / line.em, hits["skew"], rng)
+    if "curl" in hits:
+        shape.curl(bend, hits["curl"], rng)
+    if "perspective" in hits:
+        shape.perspective(bend, hits["perspective"], rng)
+    return bend
+
+
+def _scanned(
+    line: Type,
+    box: shape.Cut,
+    severity: float | None,
+    stretch: float,
+    least_em: float,
+    rng: Random,
+) -> tuple[scan.Picture, float]:
+    """The cut's ink, 0…1, at the scan's resolution, and its pixels an em."""
+    inside = line.ink[box.y0 : box.y1, box.x0 : box.x1]
+    if severity is None:
+        em = min(line.em, rng.uniform(24, 34))
+    else:
+        em = min(line.em, max(least_em, 26 - (26 - least_em) * severity * rng.uniform(0.7, 1.1)))
+    scale = em / line.em
+    size = (
+        max(1, round(inside.shape[1] * scale * stretch)),
+        max(1, round(inside.shape[0] * scale)),
+    )
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(inside, size, interpolation=how), np.float32) / 255, em
+
+
+def _printed(ink: scan.Picture, hits: Mapping[str, float], rng: Random) -> scan.Picture:
+    """Ink on paper."""
+    paper, black = scan.ground(hits["ground"], rng) if "ground" in hits else scan.plain(rng)
+    if "inverted" in hits:
+        paper, black = 1 - paper, 1 - black
+    picture: scan.Picture = np.full(ink.shape, paper, np.float32)
+    if "texture" in hits:
+        picture = scan.texture(picture, hits["texture"], rng)
+    if "bleed" in hits:
+        picture = scan.bleed(picture, ink, hits["bleed"], rng)
+    picture = picture + (np.float32(black) - picture) * ink
+    return scan.stamp(picture, hits["stamp"], rng) if "stamp" in hits else picture
+
+
+def _on_paper(
+    kind: str, picture: scan.Picture, em: float, severity: float, rng: Random
+) -> scan.Picture:
+    if kind == "blur":
+        return scan.blur(picture, em, severity, rng)
+    if kind == "motion":
+        return scan.motion(picture, em, severity, rng)
+    if kind == "halftone":
+        return scan.halftone(picture, em, severity, rng)
+    others = {
+        "light": scan.light,
+        "crease": scan.crease,
+        "halo": scan.halo,
+        "noise": scan.noise,
+        "fax": scan.fax,
+        "jpeg": scan.jpeg,
+    }
+    return others[kind](picture, severity, rng)
+
+
+def _brought_to_height(picture: scan.Picture, rng: Random) -> Pixels:
+    rows, columns = picture.shape
+    pixels = np.clip(picture * 255, 0, 255).astype(np.uint8)
+    if rows == HEIGHT:
+        return pixels
+    enlarging = rng.choice((cv2.INTER_LINEAR, cv2.INTER_CUBIC))
+    how = cv2.INTER_AREA if rows > HEIGHT else enlarging
+    size = (max(1, round(columns * HEIGHT / rows)), HEIGHT)
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
