@@ -1,6 +1,7 @@
 """Grids go on where they stopped, count as a sceptic counts, and probes see what is there."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ pytest.importorskip("open_clip")
 
 from benchmarks.arms import detailclip, probes  # noqa: E402
 from benchmarks.arms.grid import Run, Study, finished, run_grid, settings_key  # noqa: E402
-from benchmarks.arms.summary import differences, rows, show  # noqa: E402
+from benchmarks.arms.summary import STUDENT, differences, ratio, rows, show  # noqa: E402
 
 RUNS = [Run(arm, seed) for seed in (0, 1) for arm in ("plain", "new")]
 TINY = replace(detailclip.QUICK, width=24, heads=2, hidden=8, bottleneck=4, prototypes=8, batch=4)
@@ -130,6 +131,28 @@ def test_means_deviations_and_paired_differences(capsys):
     assert row.alternatives == {"plain": pytest.approx(mean(plain))}
     assert row.detail["deviation of the difference"] == pytest.approx(stdev(gains))
     json.dumps(row.detail)
+
+
+def test_a_ratio_and_the_interval_that_seeds_allow():
+    base, mine = (0.10, 0.20, 0.40), (0.20, 0.40, 0.80)
+    results = {Run("plain", seed): {"r1": value} for seed, value in enumerate(base)}
+    results |= {Run("twice", seed): {"r1": value} for seed, value in enumerate(mine)}
+    results |= {Run("apart", seed): {"r1": value} for seed, value in enumerate((0.1, 0.4, 1.6))}
+    results |= {Run("once", 0): {"r1": 0.1}, Run("none", 0): {"r1": 0.0}, Run("none", 1): {"r1": 1}}
+    assert ratio(results, "twice", "plain", "r1") == pytest.approx((2, 2, 2))
+    middle, low, high = ratio(results, "apart", "plain", "r1")
+    assert middle == pytest.approx(2)
+    assert high / middle == pytest.approx(2 ** (STUDENT[3] / 3**0.5)) == middle / low
+    assert ratio(results, "once", "plain", "r1") is ratio(results, "none", "plain", "r1") is None
+
+
+@pytest.mark.parametrize("seeds", STUDENT)
+def test_students_t_holds_95_percent(seeds):
+    free, limit = seeds - 1, STUDENT[seeds]
+    t = np.linspace(-limit, limit, 200_001)
+    density = math.gamma((free + 1) / 2) / (math.sqrt(free * math.pi) * math.gamma(free / 2))
+    held = np.trapezoid(density * (1 + t**2 / free) ** (-(free + 1) / 2), t)
+    assert held == pytest.approx(0.95, abs=1e-4)
 
 
 # ---- equal work -------------------------------------------------------------------------------
