@@ -7,15 +7,6 @@ from random import Random
 from vlkit.data.rendered import figures
 from vlkit.data.rendered.words import ENGLISH
 
-_ONSETS = "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr fl fr gl gr ph pl pr sc sh sk".split()
-_NUCLEI = "a e i o u a e i o ai ea ee ie oo ou y au oa".split()
-_CODAS = [
-    "",
-    "",
-    "",
-    *"b c d f g k l m n p r s t x z ck ll nd ng nt rd rm rs rt ss st th tt ght".split(),
-]
-
 
 def word(rng: Random) -> str:
     """A word, at times with more hung on it, at times a made-up one."""
@@ -32,7 +23,9 @@ def word(rng: Random) -> str:
 def made_up(rng: Random) -> str:
     """What could be a word, letters in an order that mouths like."""
     return "".join(
-        rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS)
+        rng.choice(ENGLISH["onsets"])
+        + rng.choice(ENGLISH["nuclei"])
+        + (rng.choice(ENGLISH["codas"]) if rng.random() < 0.9 else "")
         for _ in range(rng.choice((1, 2, 2, 3, 4)))
     )
 
@@ -46,7 +39,7 @@ def words(rng: Random) -> str:
 def prose(rng: Random) -> str:
     found: list[str] = []
     start = rng.random() < 0.5
-    for _ in range(rng.randrange(3, 16)):
+    for _ in range(rng.randrange(3, 20)):
         found.append(_capital(word(rng)) if start else word(rng))
         mark = rng.random()
         start = mark < 0.06
@@ -66,7 +59,8 @@ def prose(rng: Random) -> str:
             found[-1] += rng.choice(("-", "/", "&", "'s", "*", "†", "™", "®", "'", "’s")) + word(
                 rng
             )
-    return " ".join(found)
+    text = " ".join(found)
+    return text.upper() if rng.random() < 0.12 else text
 
 
 def _capital(text: str) -> str:
@@ -108,7 +102,7 @@ def address(rng: Random) -> str:
     street = rng.choice((rng.choice(ENGLISH["last"]), word(rng).title(), made_up(rng).title()))
     line = f"{rng.randrange(1, 9999)} {street} {rng.choice(ENGLISH['roads'])}"
     if rng.random() < 0.3:
-        line = f"{rng.choice(('Suite', 'No.', 'Unit', 'Lot', 'Apt', 'P.O. Box'))} {rng.randrange(1, 999)}, {line}"
+        line = f"{rng.choice(ENGLISH['rooms'])} {rng.randrange(1, 999)}, {line}"
     if rng.random() < 0.6:
         city = rng.choice(ENGLISH["cities"])
         state = f"{rng.choice(ENGLISH['states'])} {figures.digits(rng, 5)}"
@@ -121,11 +115,33 @@ def quantity(rng: Random) -> str:
     return f"{number}{rng.choice(('', ' '))}{rng.choice(ENGLISH['units'])}"
 
 
+def net_address(rng: Random) -> str:
+    first, second, third = (
+        "".join(filter(str.isalpha, rng.choice((word, made_up))(rng))).lower() for _ in range(3)
+    )
+    text = figures.net_address(rng, (first, second, third))
+    return text.upper() if rng.random() < 0.1 else text
+
+
 def value(rng: Random) -> str:
-    return rng.choice(
-        (name, company, address, quantity, figures.amount, figures.amount, figures.date)
-        + (figures.phone, figures.registration, figures.code, figures.time, net_address, words)
-    )(rng)
+    return rng.choice(_VALUES)(rng)
+
+
+_VALUES = (
+    name,
+    company,
+    address,
+    quantity,
+    figures.amount,
+    figures.amount,
+    figures.date,
+    figures.phone,
+    figures.registration,
+    figures.code,
+    figures.time,
+    net_address,
+    words,
+)
 
 
 def field(rng: Random) -> str:
@@ -143,18 +159,11 @@ def cell(rng: Random) -> str:
         return words(rng)
     if kind < 0.55:
         price, count = rng.uniform(0.2, 300), rng.randrange(1, 20)
-        return f"{words(rng)} {count} {rng.choice(('x', '@', 'X', ''))} {price:.2f} {price * count:.2f}"
+        times = rng.choice(("x", "@", "X", ""))
+        return f"{words(rng)} {count} {times} {price:.2f} {price * count:.2f}"
     if kind < 0.7:
         return " ".join(figures.amount(rng) for _ in range(rng.randrange(1, 4)))
     return rng.choice((figures.amount, quantity, figures.date, figures.code, figures.time))(rng)
-
-
-def net_address(rng: Random) -> str:
-    first, second, third = (
-        "".join(filter(str.isalpha, rng.choice((word, made_up))(rng))).lower() for _ in range(3)
-    )
-    text = figures.net_address(rng, (first, second, third))
-    return text.upper() if rng.random() < 0.1 else text
 
 
 def letters(rng: Random) -> str:

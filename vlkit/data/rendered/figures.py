@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from random import Random
 
+from vlkit.data.rendered.words import ENGLISH
+
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_LONG_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
 
 
 def digits(rng: Random, count: int) -> str:
@@ -42,7 +40,8 @@ def won(rng: Random) -> str:
 
 def date(rng: Random) -> str:
     year, month, day = rng.randrange(1950, 2040), rng.randrange(1, 13), rng.randrange(1, 32)
-    short, long = _MONTHS[month - 1], _LONG_MONTHS[month - 1]
+    long = ENGLISH["months"][month - 1]
+    short = long[:3]
     return rng.choice(
         (
             f"{month:02d}/{day:02d}/{year}",

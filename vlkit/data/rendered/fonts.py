@@ -15,6 +15,7 @@ from vlkit.data.typefaces import characters
 from vlkit.errors import InputError
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_NEEDED = frozenset(ASCII) - {"\\"}  # which Korean faces may write as a won sign
 _MOST_FACES = 64  # in one collection
 
 
@@ -57,9 +58,9 @@ def find_typefaces(
 ) -> tuple[Typeface, ...]:
     """The faces in the folders and below that can write a line, in an order of their own names.
 
-    A face must have all of ASCII; symbols, emoji and scripts by themselves are left out, and so
-    is a second file of the same family and style. Of a collection that writes one script in the
-    manner of several countries, the Korean faces alone are taken.
+    A face must have all of ASCII, the backslash apart; symbols, emoji and scripts by themselves
+    are left out, and so is a second file of the same family and style. Of a collection that
+    writes one script in the manner of several countries, the Korean faces alone are taken.
 
     Args:
         folders: Fonts may also be named one by one.
@@ -111,7 +112,7 @@ def _faces(path: Path) -> tuple[Typeface, ...]:
     return tuple(
         Typeface(path, index, family, style, has)
         for index, family, style in found
-        if (has := _characters(path, index)).issuperset(ASCII)
+        if (has := _characters(path, index)).issuperset(_NEEDED)
     )
 
 
@@ -123,6 +124,8 @@ def _writes_latin(font: ImageFont.FreeTypeFont) -> bool:
 
 def _characters(path: Path, index: int) -> frozenset[str]:
     try:
-        return characters(path, index) & KNOWN
+        found = characters(path, index) & KNOWN
     except InputError:
         return frozenset()
+    backslash, won = (bytes(open_typeface(path, index, 32).getmask(char)) for char in ("\\", "₩"))
+    return found - {"\\"} if backslash == won else found

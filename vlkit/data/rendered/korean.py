@@ -11,34 +11,6 @@ from vlkit.data.rendered.words import KOREAN
 
 _FINALS = 28
 _N, _L, _B, _SS = 4, 8, 17, 20  # ㄴ ㄹ ㅂ ㅆ among the finals
-_PARTICLES = (
-    # after a consonant, after a vowel
-    *(("은", "는"), ("이", "가"), ("을", "를")) * 4,
-    *(
-        ("과", "와"),
-        ("으로", "로"),
-        ("이나", "나"),
-        ("이며", "며"),
-        ("이라는", "라는"),
-        ("이란", "란"),
-    ),
-    *(
-        (same, same)
-        for same in "의 의 의 에 에 에서 에게 도 만 까지 부터 마다 처럼 보다 에는".split()
-    ),
-    *(
-        (same, same)
-        for same in "에서는 으로써 만이 께서 조차 마저 밖에 대로 뿐 에도 에서의".split()
-    ),
-)
-_DONE = (
-    "하였다 했다 합니다 하고 하여 하는 한 할 하기 해야 하면 하지만 하며 하므로 하도록 하였습니다 했습니다 하십시오 해 "
-    "하겠습니다 하려면 하거나 한다 할 수 있다 하지 않는다 하시기 바랍니다 되었다 됩니다 되는 된 될 되어 되며 되지 "
-    "되었습니다 받은 받아 받았다 시 후 전 중 및 여부 일자 내역 방법 기준"
-).split(" ")
-_PLAIN_ENDINGS = "고 지 지만 기 거나 도록 게 겠다 겠습니다 다가 던 든지 자 는데 네요".split()
-_JOINED_ENDINGS = ("", "서", "도", "야", "요", "라", "서는", "야만")
-_PAST_ENDINGS = "다 습니다 고 으며 으나 지만 던 을 기 는데 으므로 어요".split()
 _SYLLABLES = frozenset(HANGUL)
 
 
@@ -53,7 +25,7 @@ def _with_final(text: str, final: int) -> str:
 
 def with_particle(noun: str, rng: Random) -> str:
     """The noun with a particle in the form that its last sound asks for."""
-    closed, open_ = rng.choice(_PARTICLES)
+    closed, open_ = rng.choice(KOREAN["particles"]).split("/")
     if not noun or noun[-1] not in _SYLLABLES:
         return noun + open_
     final = _final(noun[-1])
@@ -66,10 +38,10 @@ def conjugate(stem: str, joined: str, rng: Random) -> str:
     """A form of the verb with this stem and this form before -서, such as 만들 and 만들어."""
     kind = rng.random()
     if kind < 0.25:
-        return joined + rng.choice(_JOINED_ENDINGS)
+        return joined + rng.choice(("", *KOREAN["joined_endings"]))
     if kind < 0.55:
         past = _with_final(joined, _SS) if not _final(joined[-1]) else joined + "었"
-        return past + rng.choice(_PAST_ENDINGS)
+        return past + rng.choice(KOREAN["past_endings"])
     final = _final(stem[-1])
     short = _with_final(stem, -_L) if final == _L else stem  # ㄹ falls before ㄴ, ㅂ and ㅅ
     if kind < 0.7:
@@ -78,7 +50,7 @@ def conjugate(stem: str, joined: str, rng: Random) -> str:
         if final in (0, _L):
             return _with_final(short, rng.choice((_N, _L, _B))) + rng.choice(("", "", "니다"))
         return stem + rng.choice(("은", "을", "습니다", "으면", "으며", "으려고"))
-    return stem + rng.choice(_PLAIN_ENDINGS)
+    return stem + rng.choice(KOREAN["stem_endings"])
 
 
 def noun(rng: Random) -> str:
@@ -96,7 +68,7 @@ def clause(rng: Random) -> list[str]:
     if rng.random() < 0.3:
         found.append(rng.choice(KOREAN["adverbs"]))
     if rng.random() < 0.55:
-        found.append(rng.choice(KOREAN["actions"]) + rng.choice(_DONE))
+        found.append(rng.choice(KOREAN["actions"]) + rng.choice(KOREAN["done"]))
     else:
         stem, joined = rng.choice(KOREAN["verbs"]).split()
         found.append(conjugate(stem, joined, rng))
@@ -105,10 +77,10 @@ def clause(rng: Random) -> list[str]:
 
 def prose(rng: Random) -> str:
     words: list[str] = []
-    for number in range(rng.randrange(1, 5)):
+    for number in range(rng.randrange(1, 7)):
         words += clause(rng)
         mark = rng.random()
-        if mark < 0.3 or number == 3:
+        if mark < 0.3 or number == 6:
             words[-1] += "."
         elif mark < 0.45:
             words[-1] += ","
@@ -210,10 +182,7 @@ def number_with_unit(rng: Random) -> str:
 
 def value(rng: Random) -> str:
     """What may stand in a field."""
-    return rng.choice(
-        (name, company, address, number_with_unit, figures.won, figures.won, figures.korean_date)
-        + (figures.korean_phone, figures.registration, business, account, issue)
-    )(rng)
+    return rng.choice(_VALUES)(rng)
 
 
 def business(rng: Random) -> str:
@@ -227,6 +196,22 @@ def account(rng: Random) -> str:
 
 def issue(rng: Random) -> str:
     return f"제{rng.choice(('', ' '))}{rng.randrange(1990, 2030)}-{figures.digits(rng, 4)}호"
+
+
+_VALUES = (
+    name,
+    company,
+    address,
+    number_with_unit,
+    figures.won,
+    figures.won,
+    figures.korean_date,
+    figures.korean_phone,
+    figures.registration,
+    business,
+    account,
+    issue,
+)
 
 
 def field(rng: Random) -> str:

@@ -105,10 +105,10 @@ class LineRenderer:
         text = self._text(rng)
         faces = self._faces(text, rng)
         on_screen = rng.random() < 0.08
-        least_em = 12.0 if any(char >= "가" for char in text) else 9.0
+        least_em = 11.0 if any(char >= "가" for char in text) else 8.0
         size = rng.randrange(round(least_em) + 1, 24) if on_screen else _PRINT
-        line = typeset(text, faces, size, _tracking(rng))
-        hardness = self.settings.severity * rng.betavariate(1.1, 1.5)
+        line = typeset(text, faces, size, _spread(text, rng))
+        hardness = self.settings.severity * rng.betavariate(1.2, 1.2)
         pixels, edges = wear.wear(line, self.settings.wear, hardness, least_em, rng)
         return RenderedLine(pixels, text, edges)
 
@@ -151,8 +151,14 @@ def _choose(families: list[list[Typeface]], text: str, rng: Random) -> Typeface 
     return rng.choice(rng.choice(able)) if able else None
 
 
-def _tracking(rng: Random) -> float:
+def _spread(text: str, rng: Random) -> list[float]:
+    """What is added after each character: tracking, blanks as justified type has them, and gaps
+    as between a table's columns."""
     kind = rng.random()
-    if kind < 0.7:
-        return 0.0
-    return rng.uniform(-0.04, 0.12) if kind < 0.97 else rng.uniform(0.15, 0.5)
+    tracking = 0.0 if kind < 0.7 else rng.uniform(-0.04, 0.1 if kind < 0.97 else 0.2)
+    blank = tracking + (0.0 if rng.random() < 0.6 else rng.uniform(-0.07, 0.35))
+    gaps = rng.random() < 0.08
+    return [
+        tracking if char != " " else rng.uniform(0.5, 3) if gaps and rng.random() < 0.5 else blank
+        for char in text
+    ]

@@ -49,16 +49,42 @@ def broken(line: Type, severity: float, rng: Random) -> None:
     line.ink = (line.ink * (1 - lost)).astype(np.uint8)
 
 
+def photocopy(line: Type, severity: float, rng: Random) -> None:
+    """Copied and copied again, or scanned in one bit: no greys, ragged edges, strokes run together
+    or worn away, dirt."""
+    shape = (line.ink.shape[0], line.ink.shape[1])
+    soft = cv2.GaussianBlur(line.ink, (0, 0), line.em * (0.015 + 0.02 * severity))
+    level = 255 * (0.5 + rng.uniform(-0.3, 0.15) * severity)
+    rough = 255 * severity * rng.uniform(0.1, 0.5)
+    grain = clouds(rng, shape, max(1.0, line.em * rng.uniform(0.03, 0.08))) - 0.5
+    found = (soft + np.float32(rough) * grain > level).astype(np.uint8) * np.uint8(255)
+    if rng.random() < 0.4:
+        dirt = chance(rng).random(shape, dtype=np.float32) < 0.004 * severity
+        found[cv2.dilate(dirt.astype(np.uint8), np.ones((2, 2), np.uint8)) > 0] = 255
+    if found.mean() > 0.5 * line.ink.mean():
+        line.ink = found
+
+
+def typewriter(line: Type, severity: float, rng: Random) -> None:
+    """Types that hit too high, too low, and harder or softer than their neighbours."""
+    height = line.em * (0.02 + 0.06 * severity)
+    for left, right in np.rint(line.edges).astype(int):
+        place = line.ink[:, left:right]
+        moved = np.roll(place, round(rng.gauss(0, height / 2)), axis=0)
+        place[:] = (moved * np.float32(1 - 0.5 * severity * rng.random())).astype(np.uint8)
+
+
 def dot_matrix(line: Type, severity: float, rng: Random) -> None:
-    """Needles' dots: as many to the em as a print head of 16 or 24 has, fewer for plain Latin."""
-    dots = 26 - 6 * severity
+    """Needles' dots, or the square ones of a receipt printer: about as many to the em as a head
+    of 24 or 16 has."""
+    dots = rng.uniform(26 - 10 * severity, 26)
     pitch = line.em / dots
     rows, columns = (round(length / pitch) for length in line.ink.shape)
     coarse = cv2.resize(line.ink, (columns, rows), interpolation=cv2.INTER_AREA)
     hit = (coarse > 90).astype(np.float32)
     hit *= 1 - 0.5 * severity * chance(rng).random(hit.shape, dtype=np.float32)
-    cell = 5
-    large = np.kron(hit, _dot(cell, 0.62 - 0.14 * severity))
+    radius = 0.75 if rng.random() < 0.5 else 0.62 - 0.14 * severity
+    large = np.kron(hit, _dot(5, radius))
     size = (line.ink.shape[1], line.ink.shape[0])
     line.ink = np.asarray(cv2.resize(large * 255, size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -138,7 +164,7 @@ def rules(line: Type, severity: float, rng: Random) -> None:
 
 def neighbours(line: Type, severity: float, rng: Random) -> None:
     """Ink of the lines above and below, as near as cuts have it."""
-    lead = line.em * rng.uniform(1.5 - 0.4 * severity, 1.7)
+    lead = line.em * rng.uniform(1.25 - 0.3 * severity, 1.5)
     columns = line.ink.shape[1]
     text = line.ink.copy()
     for step in (-lead, lead):

@@ -97,10 +97,10 @@ def cut(line: Type, text_rows: tuple[int, int], bend: Bend, severity: float, rng
     by_ink = rng.random() < 0.6 * min(1.0, 2 * severity)
     if by_ink and text_rows[1] - text_rows[0] > 0.5 * em:
         top, bottom = float(text_rows[0]), float(text_rows[1])
-        low, high = -0.02, 0.06 + 0.24 * severity
+        low, high = -0.02 - 0.05 * severity, 0.06 + 0.34 * severity
     else:
         top, bottom = line.top, line.bottom
-        low, high = -0.03, 0.04 + 0.16 * severity
+        low, high = -0.03, 0.04 + 0.26 * severity
     above, below = (em * (rng.triangular(low, high, low + 0.05) + drift) for _ in range(2))
     before, behind = (em * rng.triangular(-0.01, 0.15 + 0.6 * severity, 0.08) for _ in range(2))
     rows, columns = line.ink.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +25,7 @@ class Type:
 
     Attributes:
         ink: [H, W], 255 where the ink covers all of a pixel.
-        em: Size of the type in pixels.
+        em: Size of the type in pixels, as of a face whose letters fill the em as usual.
         baseline: Row of the base line.
         edges: [characters, 2], left and right of each in columns.
         top, bottom: Rows that the face gives a line.
@@ -57,29 +58,40 @@ def glyph(path: Path, index: int, size: int, char: str) -> Glyph:
     return Glyph(ink, int(left), int(top), float(font.getlength(char)))
 
 
-def typeset(text: str, faces: Sequence[Typeface], size: int, tracking: float = 0.0) -> Type:
+@lru_cache(maxsize=4096)
+def stature(face: Typeface) -> float:
+    """How large the face writes for its size: 1, or less where letters fill less of the em."""
+    char, usual = ("한", 0.85) if face.korean else ("H", 0.7)
+    return min(1.0, len(glyph(face.path, face.index, 64, char).ink) / (64 * usual))
+
+
+def typeset(text: str, faces: Sequence[Typeface], em: float, spread: Sequence[float]) -> Type:
     """``text`` in a line, each character in the first of the faces that has it.
 
     Args:
-        size: Pixels an em.
-        tracking: What is added after each character, in ems.
+        em: Size of the type in pixels; faces that write small are set larger.
+        spread: What is added after each character, in ems.
     """
     used = [next(face for face in faces if char in face.characters) for char in text]
+    size = round(em / min(stature(face) for face in set(used)))
     glyphs = [
         glyph(face.path, face.index, size, char) for face, char in zip(used, text, strict=True)
     ]
+    widths = np.array([drawn.advance for drawn in glyphs])
+    added = np.array(spread) * em
     room = round(BESIDE * size)
-    widths = np.array([drawn.advance for drawn in glyphs]) + tracking * size
-    ends = room + np.cumsum(widths)
-    edges = np.stack([ends - widths, ends - tracking * size], axis=1).astype(np.float32)
+    starts = room + np.cumsum(widths + added) - widths - added
+    blank = np.array([char == " " for char in text])
+    edges = np.stack([starts, starts + widths + blank * added], axis=1).astype(np.float32)
     baseline = round(ABOVE * size)
-    canvas = np.zeros((baseline + round(BELOW * size), int(ends[-1]) + room), np.uint8)
-    for drawn, start in zip(glyphs, edges[:, 0], strict=True):
+    width = math.ceil(float(edges[-1, 1])) + room
+    canvas = np.zeros((baseline + round(BELOW * size), width), np.uint8)
+    for drawn, start in zip(glyphs, starts, strict=True):
         _stamp(canvas, drawn.ink, round(float(start)) + drawn.left, baseline + drawn.top)
     heights = [open_typeface(face.path, face.index, size).getmetrics() for face in set(used)]
     top = baseline - min(max(ascent for ascent, _ in heights), 1.1 * size)
     bottom = baseline + min(max(descent for _, descent in heights), 0.4 * size)
-    return Type(canvas, float(size), float(baseline), edges, top, bottom)
+    return Type(canvas, float(em), float(baseline), edges, top, bottom)
 
 
 def _stamp(canvas: Pixels, ink: Pixels, x: int, y: int) -> None:

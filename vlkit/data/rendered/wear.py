@@ -21,6 +21,8 @@ HEIGHT = 32
 
 CHANCES: dict[str, float] = {
     "strokes": 0.35,
+    "typewriter": 0.06,
+    "photocopy": 0.15,
     "broken": 0.1,
     "dot-matrix": 0.04,
     "thermal": 0.07,
@@ -53,15 +55,38 @@ KNOWN = (*CHANCES, *UNSEEN)
 
 _ON_INK: dict[str, Callable[[Type, float, Random], None]] = {
     "strokes": marks.strokes,
+    "typewriter": marks.typewriter,
+    "photocopy": marks.photocopy,
     "broken": marks.broken,
     "dot-matrix": marks.dot_matrix,
     "thermal": marks.thermal,
     "underline": marks.underline,
     "rules": marks.rules,
-    "neighbours": marks.neighbours,
 }
-_ON_PAPER = ("light", "blur", "motion", "crease", "halftone", "halo", "noise", "fax", "jpeg")
-_LOSSY = {"resolution", "broken", "thermal", "dot-matrix", "blur", "motion", "noise", "fax", "jpeg"}
+_ON_PAPER: dict[str, Callable[[scan.Scan, float, Random], None]] = {
+    "stamp": scan.stamp,
+    "light": scan.light,
+    "blur": scan.blur,
+    "motion": scan.motion,
+    "crease": scan.crease,
+    "halftone": scan.halftone,
+    "halo": scan.halo,
+    "noise": scan.noise,
+    "fax": scan.fax,
+    "jpeg": scan.jpeg,
+}
+_LOSSY = {
+    "resolution",
+    "photocopy",
+    "broken",
+    "thermal",
+    "dot-matrix",
+    "blur",
+    "motion",
+    "noise",
+    "fax",
+    "jpeg",
+}
 
 
 def wear(
@@ -76,7 +101,7 @@ def wear(
     """
     kinds = [kind for kind in KNOWN if rng.random() < chances.get(kind, 0.0)]
     # What is lost adds up: many kinds at once must each be milder.
-    share = min(1.0, (2.2 / max(1, len(_LOSSY.intersection(kinds)))) ** 0.7)
+    share = min(1.0, (2.5 / max(1, len(_LOSSY.intersection(kinds)))) ** 0.7)
     hits = {
         kind: hardness * rng.uniform(0.5, 1) * (share if kind in _LOSSY else 1) for kind in kinds
     }
@@ -84,16 +109,19 @@ def wear(
     for kind, mark in _ON_INK.items():
         if kind in hits:
             mark(line, hits[kind], rng)
+    if rng.random() < 0.6:  # engines take rules for text, and cut around both
+        text_rows = _inked_rows(line.ink)
+    if "neighbours" in hits:
+        marks.neighbours(line, hits["neighbours"], rng)
     bend = _bend(line, hits, rng)
     bend.apply(line)
     box = shape.cut(line, text_rows, bend, hits.get("crop", 0.0), rng)
-    stretch = min(1.25, max(0.75, rng.gauss(1, 0.07)))
-    ink, em = _scanned(line, box, hits.get("resolution"), stretch, least_em, rng)
-    picture = _printed(ink, hits, rng)
-    for kind in _ON_PAPER:
+    ink, em = _scanned(line, box, hits.get("resolution"), least_em, rng)
+    page = _printed(ink, em, hits, rng)
+    for kind, spoil in _ON_PAPER.items():
         if kind in hits:
-            picture = _on_paper(kind, picture, em, hits[kind], rng)
-    pixels = _brought_to_height(picture, rng)
+            spoil(page, hits[kind], rng)
+    pixels = _brought_to_height(page.picture, rng)
     edges = (line.edges - box.x0) * (pixels.shape[1] / (box.x1 - box.x0))
     return pixels, np.clip(edges, 0, pixels.shape[1]).astype(np.float32)
 
@@ -115,12 +143,7 @@ def _bend(line: Type, hits: Mapping[str, float], rng: Random) -> shape.Bend:
 
 
 def _scanned(
-    line: Type,
-    box: shape.Cut,
-    severity: float | None,
-    stretch: float,
-    least_em: float,
-    rng: Random,
+    line: Type, box: shape.Cut, severity: float | None, least_em: float, rng: Random
 ) -> tuple[scan.Picture, float]:
     """The cut's ink, 0…1, at the scan's resolution, and its pixels an em."""
     inside = line.ink[box.y0 : box.y1, box.x0 : box.x1]
@@ -129,46 +152,32 @@ def _scanned(
     else:
         em = min(line.em, max(least_em, 26 - (26 - least_em) * severity * rng.uniform(0.7, 1.1)))
     scale = em / line.em
-    size = (
-        max(1, round(inside.shape[1] * scale * stretch)),
-        max(1, round(inside.shape[0] * scale)),
-    )
+    wide = scale * _stretch(rng)
+    size = (max(1, round(inside.shape[1] * wide)), max(1, round(inside.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(inside, size, interpolation=how), np.float32) / 255, em
+    ink = np.asarray(cv2.resize(inside, size, interpolation=how), np.float32)
+    return ink / np.float32(255), em
 
 
-def _printed(ink: scan.Picture, hits: Mapping[str, float], rng: Random) -> scan.Picture:
+def _stretch(rng: Random) -> float:
+    """How wide the type is set: now and then as tall as a receipt's, or as wide as a banner's."""
+    if rng.random() < 0.8:
+        return min(1.2, max(0.8, rng.gauss(1, 0.06)))
+    return rng.uniform(0.65, 1.35)
+
+
+def _printed(ink: scan.Picture, em: float, hits: Mapping[str, float], rng: Random) -> scan.Scan:
     """Ink on paper."""
     paper, black = scan.ground(hits["ground"], rng) if "ground" in hits else scan.plain(rng)
     if "inverted" in hits:
         paper, black = 1 - paper, 1 - black
-    picture: scan.Picture = np.full(ink.shape, paper, np.float32)
+    page = scan.Scan(np.full(ink.shape, paper, np.float32), em, abs(paper - black))
     if "texture" in hits:
-        picture = scan.texture(picture, hits["texture"], rng)
+        scan.texture(page, hits["texture"], rng)
     if "bleed" in hits:
-        picture = scan.bleed(picture, ink, hits["bleed"], rng)
-    picture = picture + (np.float32(black) - picture) * ink
-    return scan.stamp(picture, hits["stamp"], rng) if "stamp" in hits else picture
-
-
-def _on_paper(
-    kind: str, picture: scan.Picture, em: float, severity: float, rng: Random
-) -> scan.Picture:
-    if kind == "blur":
-        return scan.blur(picture, em, severity, rng)
-    if kind == "motion":
-        return scan.motion(picture, em, severity, rng)
-    if kind == "halftone":
-        return scan.halftone(picture, em, severity, rng)
-    others = {
-        "light": scan.light,
-        "crease": scan.crease,
-        "halo": scan.halo,
-        "noise": scan.noise,
-        "fax": scan.fax,
-        "jpeg": scan.jpeg,
-    }
-    return others[kind](picture, severity, rng)
+        scan.bleed(page, ink, hits["bleed"], rng)
+    page.picture = page.picture + (np.float32(black) - page.picture) * ink
+    return page
 
 
 def _brought_to_height(picture: scan.Picture, rng: Random) -> Pixels:
