@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_NEVER = -1e9
+"""Logarithm of no probability; of a true zero gradients would not be finite."""
+
 
 def ctc(
     logits: Tensor, frames: Tensor, targets: Tensor, lengths: Tensor, *, blank: int = 0
@@ -35,6 +38,40 @@ def ctc(
         frames,
         lengths,
         blank=blank,
+        reduction="none",
+        zero_infinity=True,
+    )
+    return losses / lengths.clamp(min=1)
+
+
+def ctc_of_columns(columns: Tensor, frames: Tensor, codes: Tensor, lengths: Tensor) -> Tensor:
+    """``ctc`` where classes are so many that nothing of their number is ever computed.
+
+    The sum over paths needs the probabilities of the blank and of the target's own characters
+    alone. So a sample's classes are its characters, equal ones being one class, and one more for
+    all the rest, with which each frame is a distribution again.
+
+    Args:
+        columns: ``[B, T, 1 + S]`` log-probabilities of the blank and of each target character.
+        frames: ``[B]``, how many of the T are real.
+        codes: ``[B, S]`` the targets' characters; any code after a target's end.
+        lengths: ``[B]``, how many of the S are real.
+
+    Returns:
+        ``[B]``, as ``ctc``.
+    """
+    place = torch.arange(codes.shape[1], device=codes.device)
+    first = (codes[:, :, None] == codes[:, None]).int().argmax(dim=2)
+    # A character's later columns repeat its first, and no path may count them again.
+    counted = (first == place) & (place < lengths[:, None])
+    counted = functional.pad(counted, (1, 0), value=True)
+    classes = columns.float().masked_fill(~counted[:, None], _NEVER)
+    rest = torch.log1p(-classes.exp().sum(dim=2, keepdim=True).clamp(max=1 - 1e-6))
+    losses = functional.ctc_loss(
+        torch.cat([classes, rest], dim=2).transpose(0, 1),
+        first + 1,
+        frames,
+        lengths,
         reduction="none",
         zero_infinity=True,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -100,8 +100,19 @@ class Trained:
     first_process: bool
 
 
+class Validation(Protocol):
+    """Measures a task while it trains, on samples that it is not trained on."""
+
+    def __call__(self, task: Task) -> dict[str, float]:
+        """Figures by name. Whether parts are in training mode may change."""
+
+
 def train(
-    task: Task, source: Source, plan: Plan, facts: Mapping[str, Any] | None = None
+    task: Task,
+    source: Source,
+    plan: Plan,
+    facts: Mapping[str, Any] | None = None,
+    validation: Validation | None = None,
 ) -> Trained:
     """Train a task to the end of its plan, from its last checkpoint if there is one.
 
@@ -112,6 +123,7 @@ def train(
         task: On the CPU, with its first weights.
         source: The samples.
         facts: What must be the same when a run goes on, such as the model's config.
+        validation: Done before each checkpoint, by every process alike.
 
     Raises:
         RecipeError: The plan does not go with the task or the processes.
@@ -123,7 +135,7 @@ def train(
     saved = _prepare(task, plan, facts or {})
     engine = distribution.distribute(task, plan.optimizer, accelerator, plan.distribution.kind)
     average = Average(task, plan.average) if plan.average is not None else None
-    run = _Run(task, plan, accelerator, engine, average, dict(facts or {}))
+    run = _Run(task, plan, accelerator, engine, average, dict(facts or {}), validation)
     run.restore(saved)
     run.steps(source, done=saved.step if saved else 0)
     weights = run.final_weights()
@@ -159,6 +171,7 @@ class _Run:
         engine: Engine,
         average: Average | None,
         facts: dict[str, Any],
+        validation: Validation | None,
     ) -> None:
         self.task = task
         self.plan = plan
@@ -166,6 +179,7 @@ class _Run:
         self.engine = engine
         self.average = average
         self.facts = facts
+        self.validation = validation
         self.broken: dict[str, Broken] = {}
         self.started = time.monotonic()
         self.skipped = 0  # steps in a row
@@ -187,6 +201,9 @@ class _Run:
                 values = self.step(step, loaded)
                 log.step(step + 1, values, plan.batch.size)
                 if (step + 1) % plan.checkpoints.every == 0 or step + 1 == plan.steps:
+                    if self.validation is not None:
+                        log.event(step + 1, "validation", **self.validation(self.task))
+                        training_mode(self.task)
                     self.save(step + 1)
 
     def step(self, step: int, loaded: Loaded) -> dict[str, float]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
+
 import numpy as np
 import torch
+from rapidfuzz.distance import Levenshtein
 
 from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.captions import Captions, decode
+from vlkit.data.rendered import LineRenderer, RenderedLine
 from vlkit.data.views import Floats, Views, make_views
 from vlkit.errors import DamagedInput, InputError
+from vlkit.models.lines import LineReader
+from vlkit.onnx import FRAME, Alphabet, in_batch
 from vlkit.training.batches import Broken, Loaded, sample_at
+from vlkit.training.task import Task, as_module
 
 _TRIES = 100
 
@@ -70,3 +78,116 @@ class CaptionSource:
             remedy="Mend the data",
             file=self.captions.path,
         )
+
+
+class LineSource:
+    """Rendered lines, in batches of lines about as wide.
+
+    Lines are drawn by their position's number, a pool of several steps at a time, and each of
+    the pool's steps gets a run of them as sorted by width: so little of a batch is padding. Steps
+    take turns among ``lanes``, each with its own pools; so processes that load steps in turn draw
+    every line once, as long as their number divides that of the lanes. While a pool is handed
+    out, the next is drawn, a batch at each step.
+
+    Args:
+        size: Lines of a step, of all processes together.
+        pool: Steps of a pool.
+    """
+
+    def __init__(
+        self, renderer: LineRenderer, alphabet: Alphabet, size: int, pool: int, lanes: int
+    ) -> None:
+        self.renderer = renderer
+        self.alphabet = alphabet
+        self.size = size
+        self.pool = pool
+        self.lanes = lanes
+        self._drawn: dict[int, list[RenderedLine]] = {}  # by the first line's number
+
+    def load(self, positions: range) -> Loaded:
+        step, offset = divmod(positions.start, self.size)
+        turn, lane = divmod(step, self.lanes)
+        pool, place = divmod(turn, self.pool)
+        count = len(positions)
+
+        def starts(pool: int) -> list[int]:
+            turns = range(pool * self.pool, (pool + 1) * self.pool)
+            return [(turn * self.lanes + lane) * self.size + offset for turn in turns]
+
+        numbers = [start + each for start in starts(pool) for each in range(count)]
+        lines = [line for start in starts(pool) for line in self._draw(start, count)]
+        self._draw(starts(pool + 1)[place], count)
+        if place == self.pool - 1:
+            for start in starts(pool):
+                del self._drawn[start]
+        by_width = sorted(range(len(lines)), key=lambda index: lines[index].pixels.shape[1])
+        # Not from the narrowest to the widest, pool by pool.
+        turns = np.random.default_rng((lane, pool)).permutation(self.pool)
+        chosen = by_width[turns[place] * count : (turns[place] + 1) * count]
+        batch = line_batch([lines[index] for index in chosen], self.alphabet)
+        return Loaded(batch, [f"line {numbers[index]}" for index in chosen])
+
+    def _draw(self, start: int, count: int) -> list[RenderedLine]:
+        if start not in self._drawn:
+            self._drawn[start] = [self.renderer.line(start + each) for each in range(count)]
+        return self._drawn[start]
+
+
+def line_batch(lines: Sequence[RenderedLine], alphabet: Alphabet) -> dict[str, torch.Tensor]:
+    """Lines as ``LineReader`` trains on them: ``pixels`` [B, 32, W], ``widths`` [B], ``codes``
+    [B, S], ``lengths`` [B], ``centres`` [B, S].
+
+    Raises:
+        InputError: A text has a character that the alphabet lacks.
+    """
+    pixels, widths = in_batch([line.pixels for line in lines])
+    lengths = np.array([len(line.text) for line in lines], np.int64)
+    codes = np.zeros((len(lines), max(1, lengths.max())), np.int64)
+    centres = np.full(codes.shape, -1, np.int64)
+    for row, line in enumerate(lines):
+        try:
+            codes[row, : len(line.text)] = alphabet.encode(line.text)
+        except KeyError as error:
+            raise InputError(
+                f"the model's characters lack {error.args[0]!r}, of the line {line.text!r}",
+                remedy="Add it to model.config.characters",
+            ) from error
+        # The last may end beyond the picture, where that was cut tight.
+        last = (line.pixels.shape[1] - 1) // FRAME
+        middle = line.edges.mean(axis=1) // FRAME
+        centres[row, : len(line.text)] = middle.clip(0, last)
+    arrays = {
+        "pixels": pixels,
+        "widths": widths,
+        "codes": codes,
+        "lengths": lengths,
+        "centres": centres,
+    }
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+class LineValidation:
+    """Characters read right of rendered lines, all of them and those of lines with Hangul."""
+
+    def __init__(self, renderer: LineRenderer, alphabet: Alphabet, count: int) -> None:
+        self.renderer = renderer
+        self.alphabet = alphabet
+        self.count = count
+
+    @cached_property
+    def _lines(self) -> list[RenderedLine]:
+        return [self.renderer.line(number) for number in range(self.count)]
+
+    def __call__(self, task: Task) -> dict[str, float]:
+        model = as_module(task)
+        assert isinstance(model, LineReader)
+        read = model.read([line.pixels for line in self._lines])
+        errors = np.zeros(2)
+        characters = np.zeros(2)
+        for line, text in zip(self._lines, read, strict=True):
+            kind = int(any(self.alphabet.is_syllable(char) for char in line.text))
+            errors[kind] += Levenshtein.distance(line.text, text)
+            characters[kind] += len(line.text)
+        right = 1 - errors / characters.clip(min=1)
+        whole = 1 - errors.sum() / characters.sum()
+        return {"accuracy": whole, "without_hangul": right[0], "with_hangul": right[1]}

@@ -7,7 +7,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,20 +28,23 @@ from vlkit.checkpoint import (
 )
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
 from vlkit.data.captions import Captions, open_captions
+from vlkit.data.rendered import LineRenderer, LineSettings
 from vlkit.data.views import Views
 from vlkit.errors import CheckpointError, RecipeError
 from vlkit.models import model_class
 from vlkit.models.clip import Clip
 from vlkit.models.detailclip import DetailClip
+from vlkit.models.lines import LineReader
 from vlkit.models.pairs import as_clip
 from vlkit.models.trunks import ImageTrunk
 from vlkit.models.words import tokenizer_of
 from vlkit.nn.images import ImageEncoder, ImageTower
 from vlkit.nn.texts import TextEncoder
 from vlkit.training import distribution
-from vlkit.training.loop import Plan, Trained, train
+from vlkit.training.batches import Source
+from vlkit.training.loop import Plan, Trained, Validation, train
 from vlkit.training.shelf import ForShelf, save_for_shelf, save_golden
-from vlkit.training.sources import CaptionSource
+from vlkit.training.sources import CaptionSource, LineSource, LineValidation
 from vlkit.training.task import Task
 
 
@@ -63,6 +66,29 @@ class Data:
 
     def __post_init__(self) -> None:
         Views(1, self.views, self.scale)  # which knows what a scale can be
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Text lines that are drawn while the model trains, each once.
+
+    Attributes:
+        drawn: What they are like; their seed is the recipe's.
+        validation: What lines are like that it is measured on at every checkpoint, such as of
+            other fonts; else they are like those of the training, and other ones.
+        validated: How many these are.
+        pool, lanes: How lines of like width get together, as of ``LineSource``.
+    """
+
+    drawn: LineSettings
+    validation: LineSettings | None = None
+    validated: int = 256
+    pool: int = 16
+    lanes: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.validated, self.pool, self.lanes) < 1:
+            raise ValueError("validated, pool and lanes must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -108,19 +134,26 @@ class Recipe(Plan):
     """Everything that ``vlkit train`` needs: the plan, and what is trained on what.
 
     Attributes:
+        data: Pictures with captions,
+        lines: or text lines; a recipe has one of them.
         trunk: A trunk that the model stands on.
         shelf: What else is written, into ``shelf`` under ``output``, once the model is done.
     """
 
     model: Model
-    data: Data
     card: Card
+    data: Data | None = None
+    lines: Lines | None = None
     tokens: Tokens = field(default_factory=Tokens)
     trunk: OnTrunk | None = None
     shelf: ForShelf | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if (self.data is None) == (self.lines is None):
+            raise RecipeError(
+                "a recipe trains on one kind of data", remedy="Give [data] or [lines]"
+            )
         if self.trunk is not None and self.shelf is not None:
             raise RecipeError(
                 "a model that stands on a trunk has none to give to the shelf",
@@ -139,23 +172,63 @@ def train_recipe(path: Path, settings: Sequence[str] = ()) -> Path:
         VlkitError: What is wrong with the recipe, the data, a checkpoint or the run.
     """
     plan = recipe.load(path, Recipe, settings)
-    captions = open_captions(plan.data.path, plan.data.split)
+    captions = None if plan.data is None else open_captions(plan.data.path, plan.data.split)
     model = build_model(plan)
-    tokenizer = _tokenizer(plan, captions, model)
-    source = CaptionSource(captions, _views(plan.data, model), tokenizer, plan.seed)
+    samples = _lines(plan, model) if captions is None else _captions(plan, model, captions)
     if plan.shelf is not None:
         as_clip(model)  # which refuses one that holds none now, and not when training is over
     # Counted now, since ZeRO-3 leaves a process nothing but its parts.
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    _report(captions, parameters)
+    _report(samples, parameters)
     task: Task = model  # type: ignore[assignment]
-    trained = train(task, source, plan, _facts(plan, tokenizer, len(captions)))
+    trained = train(task, samples.source, plan, _facts(plan, samples), samples.validation)
     if trained.first_process:
         command = shlex.join(["vlkit", "train", str(path), *_as_options(settings)])
-        made = _made(plan, trained, command, parameters, len(captions.skipped))
-        _save(plan, model, tokenizer, trained, made)
+        made = _made(plan, trained, command, parameters, len(samples.skipped))
+        _save(plan, model, samples.tokenizer, trained, made)
     distribution.leave()
     return plan.output / "model"
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """What a model is trained on.
+
+    Attributes:
+        said: What they are, in a word for the terminal.
+        facts: What must be the same when a run goes on.
+    """
+
+    source: Source
+    said: str
+    facts: Mapping[str, Any]
+    skipped: Sequence[tuple[str, str]] = ()
+    tokenizer: CaptionTokenizer | None = None
+    validation: Validation | None = None
+
+
+def _captions(plan: Recipe, model: Pretrained, captions: Captions) -> _Samples:
+    assert plan.data is not None
+    tokenizer = _tokenizer(plan, captions, model)
+    source = CaptionSource(captions, _views(plan.data, model), tokenizer, plan.seed)
+    facts = {
+        "examples": len(captions),  # the order of the samples is one of so many
+        "tokenizer": hashlib.sha256(tokenizer.tokenizer.to_str().encode()).hexdigest(),
+    }
+    return _Samples(source, f"{len(captions)} pictures", facts, captions.skipped, tokenizer)
+
+
+def _lines(plan: Recipe, model: Pretrained) -> _Samples:
+    assert plan.lines is not None
+    if not isinstance(model, LineReader):
+        raise RecipeError(f"'{plan.model.name}' reads no lines", remedy="Give it [data]")
+    lines, alphabet = plan.lines, model.alphabet
+    renderer = LineRenderer(replace(lines.drawn, seed=plan.seed))
+    source = LineSource(renderer, alphabet, plan.batch.size, lines.pool, lines.lanes)
+    others = LineRenderer(replace(lines.validation or lines.drawn, seed=plan.seed + 1))
+    validation = LineValidation(others, alphabet, lines.validated)
+    faces = [face.name for face in renderer.faces]
+    return _Samples(source, f"{len(faces)} faces", {"faces": faces}, validation=validation)
 
 
 def build_model(plan: Recipe) -> Pretrained:
@@ -285,24 +358,22 @@ _FREE = (
 )
 
 
-def _facts(plan: Recipe, tokenizer: CaptionTokenizer, examples: int) -> dict[str, Any]:
+def _facts(plan: Recipe, samples: _Samples) -> dict[str, Any]:
     """What must not change between the parts of one run; speed, logging and limits may."""
     table = recipe.to_table(plan)
     for free in _FREE:
         table.pop(free, None)
     for free in ("chunks", "workers"):
         table["batch"].pop(free, None)
-    table["data"]["examples"] = examples  # the order of the samples is one of so many
-    text = tokenizer.tokenizer.to_str().encode()
-    return {**table, "tokenizer": hashlib.sha256(text).hexdigest()}
+    return {**table, **samples.facts}
 
 
-def _report(captions: Captions, parameters: int) -> None:
-    print(f"{len(captions)} pictures; {parameters:,} parameters", file=sys.stderr)
-    for key, reason in captions.skipped[:10]:
+def _report(samples: _Samples, parameters: int) -> None:
+    print(f"{samples.said}; {parameters:,} parameters", file=sys.stderr)
+    for key, reason in samples.skipped[:10]:
         print(f"skipped {key}: {reason}", file=sys.stderr)
-    if len(captions.skipped) > 10:
-        print(f"… and {len(captions.skipped) - 10} more skipped", file=sys.stderr)
+    if len(samples.skipped) > 10:
+        print(f"… and {len(samples.skipped) - 10} more skipped", file=sys.stderr)
 
 
 def _made(plan: Recipe, trained: Trained, command: str, parameters: int, skipped: int) -> Made:
@@ -318,10 +389,14 @@ def _made(plan: Recipe, trained: Trained, command: str, parameters: int, skipped
 
 
 def _save(
-    plan: Recipe, model: Pretrained, tokenizer: CaptionTokenizer, trained: Trained, made: Made
+    plan: Recipe,
+    model: Pretrained,
+    tokenizer: CaptionTokenizer | None,
+    trained: Trained,
+    made: Made,
 ) -> None:
     folder = plan.output / "model"
-    tokens = tokenizer.save(plan.output / TOKENIZER)
+    tokens = None if tokenizer is None else tokenizer.save(plan.output / TOKENIZER)
     save_folder(
         folder,
         model=plan.model.name,
@@ -340,7 +415,7 @@ def _save(
     load_weights(done, trained.weights)
     if isinstance(done, Clip):
         save_golden(folder, done)
-    if plan.shelf is not None:
+    if plan.shelf is not None and tokens is not None:
         placed = save_for_shelf(plan.output / "shelf", plan.shelf, done, tokens, made)
         print(f"for the shelf: {placed} on {plan.shelf.trunk}", file=sys.stderr)
 

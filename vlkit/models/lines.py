@@ -1,0 +1,375 @@
+"""A reader of text lines: a picture 32 pixels high and of any width becomes characters in order.
+
+Shi et al., "An End-to-End Trainable Neural Network for Image-based Sequence Recognition", arXiv
+1507.05717 (CRNN), with the objective of Graves et al., "Connectionist Temporal Classification",
+ICML 2006. A frame is 4 pixels wide. Convolutions look at strokes, a learned projection folds the
+height away, a mixer looks along the line.
+
+Hangul is read by its parts. A syllable is an initial, a vowel and a final, and so is its
+probability: ``p(Hangul) p(initial) p(vowel) p(final)``. All 11,172 cost 68 outputs, rare ones are
+learnt from common ones, and every frame is still one distribution over all characters.
+
+Shapes: B lines, 32 x W pixels, T = W / 4 frames, C channels, S characters of the longest text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from rapidfuzz.distance import Levenshtein
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vlkit.checkpoint import Pretrained
+from vlkit.data.rendered.characters import OTHERS
+from vlkit.losses.ctc import ctc_of_columns, fits
+from vlkit.onnx import FRAME, HEIGHT, Alphabet, Gray, batches_by_width, in_batch, runs
+
+INITIALS, VOWELS, FINALS = 19, 21, 28
+
+
+@dataclass(frozen=True)
+class LineReaderConfig:
+    """What reads, and how it learns.
+
+    Attributes:
+        characters: All that is read besides the 11,172 syllables, the space among them.
+        stem: Channels at a half, a quarter and, of the height, an eighth of the pixels.
+        stem_depth: Further convolutions there.
+        width: Channels of a frame.
+        mixer: ``conv``: wide depthwise convolutions; ``attention``: of every frame to every
+            other, by their distance; ``lstm``: both ways along the line, the historical baseline.
+        depth: Blocks of the mixer.
+        kernel: Frames that a block of ``conv`` sees.
+        heads: Of ``attention``.
+        anchor: Weight of the second objective: that the frame in the middle of a character reads
+            it, where that place is known. It shows the way at the beginning, when no path reads
+            well, and keeps peaks where characters are.
+    """
+
+    characters: str = OTHERS
+    stem: tuple[int, int, int] = (32, 64, 128)
+    stem_depth: tuple[int, int, int] = (0, 1, 1)
+    width: int = 256
+    mixer: Literal["conv", "attention", "lstm"] = "conv"
+    depth: int = 4
+    kernel: int = 15
+    heads: int = 4
+    anchor: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel is {self.kernel}, but must be odd")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads of pairs")
+        Alphabet(self.characters)  # which knows what characters can be
+
+
+class LineReader(Pretrained):
+    """Stem, mixer and head, and their objective."""
+
+    model_name: ClassVar[str] = "lines"
+    Config: ClassVar[type[LineReaderConfig]] = LineReaderConfig
+
+    def __init__(self, config: LineReaderConfig) -> None:
+        super().__init__()
+        self.config: LineReaderConfig = config
+        self.alphabet = Alphabet(config.characters)
+        self.stem = Stem(config)
+        block: dict[str, type[ConvBlock | AttentionBlock | LstmBlock]] = {
+            "conv": ConvBlock,
+            "attention": AttentionBlock,
+            "lstm": LstmBlock,
+        }
+        self.mixer = nn.ModuleList(block[config.mixer](config) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.width)
+        # Blank and the other characters, one for Hangul as a whole, and Hangul's parts.
+        self.sizes = [len(config.characters) + 2, INITIALS, VOWELS, FINALS]
+        self.head = nn.Linear(config.width, sum(self.sizes))
+
+    @classmethod
+    def from_config(cls, config: LineReaderConfig) -> LineReader:
+        """The model with random weights."""
+        return cls(config)
+
+    # What comes out
+
+    def frames(self, pixels: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
+        """What stands in each frame.
+
+        Args:
+            pixels: ``[B, 32, W]`` uint8, paper 255; W a multiple of 4, beyond a line's end 255.
+            widths: ``[B]``, the lines' own widths.
+
+        Returns:
+            ``[B, T, C]``, and a mask ``[B, T]`` bool of the frames within the lines. What a line
+            gives does not depend on how much it is padded.
+        """
+        count = (widths + FRAME - 1) // FRAME
+        mask = torch.arange(pixels.shape[2] // FRAME, device=pixels.device) < count[:, None]
+        x_btc = self.stem(1 - pixels.to(self.head.weight.dtype) / 255, count)
+        for block in self.mixer:
+            x_btc = block(x_btc, mask)
+        return self.norm(x_btc), mask
+
+    def forward(self, pixels: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
+        """The best path: each frame's most probable character.
+
+        Args:
+            pixels, widths: As of ``frames``.
+
+        Returns:
+            Codes of the alphabet ``[B, T]``, 0 beyond a line's end, and their probabilities.
+        """
+        x_btc, mask = self.frames(pixels, widths)
+        codes, probabilities = self.best(self.head(x_btc))
+        return codes * mask, probabilities
+
+    def best(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The most probable code of each frame, and its probability: both ``[B, T]``."""
+        kinds, *parts = self._distributions(logits)
+        other, other_code = kinds[..., :-1].max(dim=-1)
+        (initial, i), (vowel, v), (final, f) = (part.max(dim=-1) for part in parts)
+        syllable = kinds[..., -1] + initial + vowel + final
+        syllable_code = kinds.shape[-1] - 1 + (i * VOWELS + v) * FINALS + f
+        return (
+            torch.where(syllable > other, syllable_code, other_code),
+            torch.maximum(syllable, other).exp(),
+        )
+
+    def columns(self, logits: Tensor, codes: Tensor) -> Tensor:
+        """Log-probabilities of the blank and of each character of the lines' texts.
+
+        Args:
+            logits: ``[B, T, K]`` of the head.
+            codes: ``[B, S]``.
+
+        Returns:
+            ``[B, T, 1 + S]``.
+        """
+        kinds, *parts = self._distributions(logits)
+        hangul = kinds.shape[-1] - 1
+        is_syllable = codes >= hangul
+        syllable = (codes - hangul).clamp(min=0)
+        places = (
+            syllable // (VOWELS * FINALS),
+            syllable // FINALS % VOWELS,
+            syllable % FINALS,
+        )
+
+        def gather(table: Tensor, place: Tensor) -> Tensor:
+            return table.gather(-1, place[:, None].expand(-1, table.shape[1], -1))
+
+        whole = gather(kinds, codes.clamp(max=hangul))
+        inner = sum(gather(part, place) for part, place in zip(parts, places, strict=True))
+        return torch.cat([kinds[..., :1], whole + inner * is_syllable[:, None]], dim=-1)
+
+    def _distributions(self, logits: Tensor) -> list[Tensor]:
+        """Log-probabilities over kinds (blank, other characters, Hangul) and Hangul's parts."""
+        return [part.float().log_softmax(-1) for part in torch.split(logits, self.sizes, dim=-1)]
+
+    @torch.no_grad()
+    def read(self, pictures: Sequence[Gray]) -> list[str]:
+        """The texts of pictures 32 pixels high, as in evaluation."""
+        self.eval()
+        texts = [""] * len(pictures)
+        for chosen in batches_by_width([picture.shape[1] for picture in pictures]):
+            pixels, widths = in_batch([pictures[index] for index in chosen])
+            codes, probabilities = self(torch.from_numpy(pixels), torch.from_numpy(widths))
+            for index, row, sure in zip(chosen, codes.numpy(), probabilities.numpy(), strict=True):
+                texts[index] = "".join(self.alphabet.decode(run.code) for run in runs(row, sure))
+        return texts
+
+    # Objective
+
+    def encode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """``pixels`` [B, 32, W] and ``widths`` [B] to ``logits`` [B, T, K] and ``frames`` [B]."""
+        x_btc, mask = self.frames(batch["pixels"], batch["widths"])
+        return {"logits": self.head(x_btc), "frames": mask.sum(dim=1)}
+
+    def loss(
+        self, reps: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """CTC per character, and the anchor, from what `encode` gave.
+
+        The batch holds ``codes`` [B, S], ``lengths`` [B] and ``centres`` [B, S], the frames in
+        the middle of the characters, -1 where they are not known.
+        """
+        logits, frames = reps["logits"], reps["frames"]
+        codes, lengths, centres = batch["codes"], batch["lengths"], batch["centres"]
+        columns = self.columns(logits, codes)
+        read = ctc_of_columns(columns, frames, codes, lengths).mean()
+        known = centres >= 0
+        at = columns[..., 1:].gather(1, centres.clamp(min=0)[:, None])[:, 0]
+        anchor = -(at * known).sum() / known.sum().clamp(min=1)
+        with torch.no_grad():
+            found, probabilities = self.best(logits)
+            right = self._accuracy(found, probabilities, frames, codes, lengths)
+            fitting = fits(frames, codes, lengths).float().mean()
+        logs = {"ctc": read, "anchor": anchor, "accuracy": right, "fitting": fitting}
+        return read + self.config.anchor * anchor, logs
+
+    def _accuracy(
+        self, found: Tensor, probabilities: Tensor, frames: Tensor, codes: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """Of characters, in these lines."""
+        errors = 0
+        rows = zip(found.cpu().numpy(), probabilities.cpu().numpy(), frames.tolist(), strict=True)
+        wanted = zip(codes.tolist(), lengths.tolist(), strict=True)
+        for (row, sure, count), (text, length) in zip(rows, wanted, strict=True):
+            read = [run.code for run in runs(row[:count], sure[:count])]
+            errors += Levenshtein.distance(read, text[:length])
+        return 1 - torch.tensor(errors / max(1, int(lengths.sum())), device=found.device)
+
+    def after_step(self, step: int) -> None:
+        """Nothing to do."""
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """``stem``, ``mixer`` and ``head``."""
+        return {
+            "stem": list(self.stem.parameters()),
+            "mixer": [*self.mixer.parameters(), *self.norm.parameters()],
+            "head": list(self.head.parameters()),
+        }
+
+
+# The stem
+
+
+class Stem(nn.Module):
+    """Pixels [B, 32, W] of ink to frames [B, T, C]."""
+
+    def __init__(self, config: LineReaderConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        self.per_frame: list[int] = []  # columns of a layer's picture
+        before, columns = 1, FRAME
+        for channels, depth, across in zip(config.stem, config.stem_depth, (2, 2, 1), strict=True):
+            columns //= across
+            self.per_frame += [columns] * (1 + depth)
+            self.layers.append(Convolution(before, channels, (2, across)))
+            self.layers.extend(Convolution(channels, channels) for _ in range(depth))
+            before = channels
+        self.fold = nn.Linear(before * HEIGHT // 8, config.width)
+
+    def forward(self, ink: Tensor, count: Tensor) -> Tensor:
+        """``count`` [B]: frames of each line."""
+        x_bchw = ink[:, None].contiguous(memory_format=torch.channels_last)
+        for layer, per_frame in zip(self.layers, self.per_frame, strict=True):
+            place = torch.arange(ink.shape[2] // FRAME * per_frame, device=ink.device)
+            inside = place < count[:, None] * per_frame
+            x_bchw = layer(x_bchw, inside[:, None, None].to(x_bchw.dtype))
+        x_btc: Tensor = self.fold(x_bchw.permute(0, 3, 2, 1).flatten(2))
+        return x_btc
+
+
+class Convolution(nn.Module):
+    """3 x 3 convolution, batch norm, ReLU; around it a shortcut where it has no stride.
+
+    What lies beyond a line's end is made zero, as what lies beyond a picture's edge is.
+    """
+
+    def __init__(self, before: int, channels: int, stride: tuple[int, int] = (1, 1)) -> None:
+        super().__init__()
+        self.shortcut = stride == (1, 1)
+        self.convolve = nn.Conv2d(before, channels, 3, stride, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x_bchw: Tensor, inside: Tensor) -> Tensor:
+        y: Tensor = self.norm(self.convolve(x_bchw))
+        if self.shortcut:
+            y = y + x_bchw
+        return y.mul_(inside).relu_()
+
+
+# Mixers: blocks [B, T, C] → [B, T, C], with the mask [B, T] of what is within the lines
+
+
+class ConvBlock(nn.Module):
+    """A wide depthwise convolution along the line, then each frame by itself.
+
+    Source: Liu et al., "A ConvNet for the 2020s", arXiv 2201.03545, in one dimension.
+    """
+
+    def __init__(self, config: LineReaderConfig) -> None:
+        super().__init__()
+        width, kernel = config.width, config.kernel
+        self.norm = nn.LayerNorm(width)
+        # Two-dimensional, since those run on channels that lie last.
+        self.along = nn.Conv2d(width, width, (1, kernel), padding=(0, kernel // 2), groups=width)
+        self.each = Mlp(width)
+
+    def forward(self, x_btc: Tensor, mask: Tensor) -> Tensor:
+        y_btc: Tensor = self.norm(x_btc) * mask[..., None]
+        y_btc = self.along(y_btc[:, None].permute(0, 3, 1, 2)).permute(0, 2, 3, 1)[:, 0]
+        y_btc = self.each(y_btc)
+        return x_btc + y_btc
+
+
+class Mlp(nn.Sequential):
+    """Each frame by itself."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+
+class AttentionBlock(nn.Module):
+    """Attention among all frames of a line, with rotary positions: any length works.
+
+    Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv
+    2104.09864.
+    """
+
+    def __init__(self, config: LineReaderConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.norm = nn.LayerNorm(config.width)
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.out = nn.Linear(config.width, config.width)
+        self.each_norm = nn.LayerNorm(config.width)
+        self.each = Mlp(config.width)
+
+    def forward(self, x_btc: Tensor, mask: Tensor) -> Tensor:
+        q, k, v = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in self.qkv(self.norm(x_btc)).chunk(3, dim=-1)
+        )
+        seen = mask[:, None, None]
+        y: Tensor = functional.scaled_dot_product_attention(
+            rotated(q), rotated(k), v, attn_mask=seen
+        )
+        x_btc = x_btc + self.out(y.transpose(1, 2).flatten(2))
+        y = self.each(self.each_norm(x_btc))
+        return x_btc + y
+
+
+def rotated(x: Tensor) -> Tensor:
+    """``[B, heads, T, D]`` turned pair by pair, by an angle that grows with the place in T."""
+    half = x.shape[-1] // 2
+    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(10_000) / half))
+    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * rates
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    one, other = x.chunk(2, dim=-1)
+    return torch.cat([one * cos - other * sin, one * sin + other * cos], dim=-1)
+
+
+class LstmBlock(nn.Module):
+    """An LSTM in each direction. Source: Graves and Schmidhuber, "Framewise phoneme
+    classification with bidirectional LSTM", Neural Networks 18, 2005."""
+
+    def __init__(self, config: LineReaderConfig) -> None:
+        super().__init__()
+        self.forth = nn.LSTM(config.width, config.width // 2, batch_first=True)
+        self.back = nn.LSTM(config.width, config.width // 2, batch_first=True)
+
+    def forward(self, x_btc: Tensor, mask: Tensor) -> Tensor:
+        # Backwards begins at each line's own end, so that padding is not read first.
+        place = torch.arange(x_btc.shape[1], device=x_btc.device)
+        mirrored = torch.where(mask, mask.sum(dim=1, keepdim=True) - 1 - place, place)[..., None]
+        forth = self.forth(x_btc)[0]
+        back = self.back(x_btc.gather(1, mirrored.expand_as(x_btc)))[0]
+        return torch.cat([forth, back.gather(1, mirrored.expand_as(back))], dim=-1)
