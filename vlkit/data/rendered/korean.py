@@ -34,9 +34,13 @@ def with_particle(noun: str, rng: Random) -> str:
     return noun + (closed if final else open_)
 
 
-def conjugate(stem: str, joined: str, rng: Random) -> str:
-    """A form of the verb with this stem and this form before -서, such as 만들 and 만들어."""
-    kind = rng.random()
+def conjugate(stem: str, joined: str, rng: Random, *, describes: bool = False) -> str:
+    """A form of the verb with this stem and this form before -서, such as 만들 and 만들어.
+
+    Args:
+        describes: It is an adjective, and has no form in -는.
+    """
+    kind = rng.uniform(0.7, 1) if describes and rng.random() < 0.5 else rng.random()
     if kind < 0.25:
         return joined + rng.choice(("", *KOREAN["joined_endings"]))
     if kind < 0.55:
@@ -44,7 +48,7 @@ def conjugate(stem: str, joined: str, rng: Random) -> str:
         return past + rng.choice(KOREAN["past_endings"])
     final = _final(stem[-1])
     short = _with_final(stem, -_L) if final == _L else stem  # ㄹ falls before ㄴ, ㅂ and ㅅ
-    if kind < 0.7:
+    if kind < 0.7 and not describes:
         return short + rng.choice(("는", "는다", "니", "시는")) if final in (0, _L) else stem + "는"
     if kind < 0.85:
         if final in (0, _L):
@@ -67,11 +71,14 @@ def clause(rng: Random) -> list[str]:
         found.append(with_particle(thing, rng) if rng.random() < 0.8 else thing)
     if rng.random() < 0.3:
         found.append(rng.choice(KOREAN["adverbs"]))
+    if rng.random() < 0.3:
+        found.append(rng.choice(KOREAN["ties"]))
     if rng.random() < 0.55:
         found.append(rng.choice(KOREAN["actions"]) + rng.choice(KOREAN["done"]))
     else:
-        stem, joined = rng.choice(KOREAN["verbs"]).split()
-        found.append(conjugate(stem, joined, rng))
+        describes = rng.random() < 0.3
+        stem, joined = rng.choice(KOREAN["adjectives" if describes else "verbs"]).split()
+        found.append(conjugate(stem, joined, rng, describes=describes))
     return found
 
 

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+import numpy as np
+
 from vlkit.data.rendered import english, figures, korean
 from vlkit.data.rendered.characters import KNOWN, OTHERS, normalise
+from vlkit.data.vocabulary import Language, Writer
 from vlkit.errors import InputError
 
 KINDS: dict[str, float] = {
-    "korean-prose": 0.2,
+    "korean-prose": 0.26,
     "korean-field": 0.13,
     "korean-cell": 0.08,
     "syllables": 0.04,
-    "english-prose": 0.17,
+    "english-prose": 0.24,
     "english-words": 0.08,
     "english-field": 0.1,
     "english-cell": 0.05,
@@ -79,7 +82,7 @@ def _read(file: Path) -> list[str]:
 
 def _cut(text: str, rng: Random, longest: int) -> str:
     """Some words in a row, short stretches as often as long ones."""
-    most = round(longest ** rng.uniform(0.4, 1)) if len(text) > 24 else longest
+    most = round(longest ** rng.uniform(0.55, 1)) if len(text) > 24 else longest
     if len(text) <= most:
         return text
     words = text.split()
@@ -90,6 +93,19 @@ def _cut(text: str, rng: Random, longest: int) -> str:
             break
         taken += f" {word}"
     return taken
+
+
+def _sentences(language: Language, rng: Random) -> str:
+    """What the pages' vocabulary has to say."""
+    return Writer(language, np.random.default_rng(rng.getrandbits(63))).prose(2)
+
+
+def _korean_prose(rng: Random) -> str:
+    return _sentences("kor", rng) if rng.random() < 0.2 else korean.prose(rng)
+
+
+def _english_prose(rng: Random) -> str:
+    return _sentences("eng", rng) if rng.random() < 0.2 else english.prose(rng)
 
 
 def _figures(rng: Random) -> str:
@@ -138,11 +154,11 @@ def _symbols(rng: Random) -> str:
 
 
 _WRITERS: dict[str, Callable[[Random], str]] = {
-    "korean-prose": korean.prose,
+    "korean-prose": _korean_prose,
     "korean-field": korean.field,
     "korean-cell": korean.cell,
     "syllables": korean.syllables,
-    "english-prose": english.prose,
+    "english-prose": _english_prose,
     "english-words": english.words,
     "english-field": english.field,
     "english-cell": english.cell,
