@@ -108,6 +108,29 @@ def test_the_picture_shows_the_text_in_the_order_of_its_edges() -> None:
         assert min(apart, key=lambda other: apart[other]) == char
 
 
+def test_ligatures_leave_the_text_and_its_edges() -> None:
+    face = next(face for face in find_typefaces(FONTS) if "ﬁ" in face.characters)
+    apart = typeset("a fig", [face], 40, [0.0] * 5)
+    joined = typeset("a fig", [face], 40, [0.0] * 5, ligatures=True)
+    assert joined.edges.shape == apart.edges.shape == (5, 2)
+    assert (joined.edges[1:, 0] == joined.edges[:-1, 1]).all()
+    assert joined.ink.shape != apart.ink.shape or (joined.ink != apart.ink).any()
+    alone = typeset("ﬁ", [face], 40, [0.0])
+    left, right = round(float(joined.edges[2, 0])), round(float(joined.edges[3, 1]))
+    assert abs(int(joined.ink[:, left:right].sum()) - int(alone.ink.sum())) < 2000
+
+
+def test_neighbours_never_show_more_of_themselves_than_the_line() -> None:
+    wear = {"neighbours": 1.0, "crop": 1.0, "rules": 0.5}
+    near = LineRenderer(LineSettings(fonts=FONTS, wear=wear, severity=1.0))
+    tall = 0
+    for number in range(40):
+        line = near.line(number)
+        cell = float(np.median(line.edges[:, 1] - line.edges[:, 0]))
+        tall += cell < 5  # a line that fills the cut has characters about 8 to 30 columns wide
+    assert tall <= 4
+
+
 @pytest.mark.parametrize("kind", [*CHANCES, *UNSEEN])
 def test_each_kind_of_wear_shows_and_leaves_ink(kind: str) -> None:
     plain = LineRenderer(PLAIN)

@@ -44,6 +44,9 @@ OTHERS = "".join(
 )
 """Every character but the syllables, the space first; each stands for itself after NFC."""
 
+LIGATURES = {"ffi": "ﬃ", "ffl": "ﬄ", "ff": "ﬀ", "fi": "ﬁ", "fl": "ﬂ"}
+"""Glyphs that book faces write in place of letters; the text remains that of the letters."""
+
 KNOWN = frozenset(OTHERS + HANGUL)
 
 _FOLDED = str.maketrans(
@@ -74,12 +77,8 @@ _FOLDED = str.maketrans(
         "\u00ad": "",
         "\u200b": "",
         "\ufeff": "",
-        "\ufb00": "ff",
-        "\ufb01": "fi",
-        "\ufb02": "fl",
-        "\ufb03": "ffi",
-        "\ufb04": "ffl",
     }
+    | {glyph: letters for letters, glyph in LIGATURES.items()}
     # Full-width ASCII is ASCII.
     | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 )

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from vlkit.data.rendered.characters import ASCII, KNOWN
+from vlkit.data.rendered.characters import ASCII, KNOWN, LIGATURES
 from vlkit.data.typefaces import characters
 from vlkit.errors import InputError
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _NEEDED = frozenset(ASCII) - {"\\"}  # which Korean faces may write as a won sign
+_WANTED = KNOWN.union(LIGATURES.values())
 _MOST_FACES = 64  # in one collection
 
 
@@ -25,7 +26,7 @@ class Typeface:
 
     Attributes:
         index: Its place in a collection, else 0.
-        characters: Those of the renderer's characters that it has.
+        characters: Those of the renderer's characters, and of ligatures, that it has.
     """
 
     path: Path
@@ -124,7 +125,7 @@ def _writes_latin(font: ImageFont.FreeTypeFont) -> bool:
 
 def _characters(path: Path, index: int) -> frozenset[str]:
     try:
-        found = characters(path, index) & KNOWN
+        found = characters(path, index) & _WANTED
     except InputError:
         return frozenset()
     backslash, won = (bytes(open_typeface(path, index, 32).getmask(char)) for char in ("\\", "₩"))

@@ -107,7 +107,8 @@ class LineRenderer:
         on_screen = rng.random() < 0.08
         least_em = 11.0 if any(char >= "가" for char in text) else 8.0
         size = rng.randrange(round(least_em) + 1, 24) if on_screen else _PRINT
-        line = typeset(text, faces, size, _spread(text, rng))
+        spread, ligatures = _spread(text, rng), rng.random() < 0.3
+        line = typeset(text, faces, size, spread, ligatures=ligatures)
         hardness = self.settings.severity * rng.betavariate(1.2, 1.2)
         pixels, edges = wear.wear(line, self.settings.wear, hardness, least_em, rng)
         return RenderedLine(pixels, text, edges)

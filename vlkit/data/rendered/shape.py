@@ -84,13 +84,22 @@ class Cut:
     y1: int
 
 
-def cut(line: Type, text_rows: tuple[int, int], bend: Bend, severity: float, rng: Random) -> Cut:
+def cut(
+    line: Type,
+    text_rows: tuple[int, int],
+    bend: Bend,
+    severity: float,
+    rng: Random,
+    *,
+    crowded: bool,
+) -> Cut:
     """The box that an engine might cut out: by the face's height or by the ink's, with room to
     spare or a pixel short.
 
     Args:
         text_rows: First and last row of the text's own ink, before anything was added.
         severity: 0 cuts by the face's height with a little room.
+        crowded: Other lines are near; the cut must leave no doubt about which is meant.
     """
     em = line.em
     drift = abs(bend.slope) / 2 + abs(bend.sag) / 2 + abs(bend.wave)
@@ -102,6 +111,9 @@ def cut(line: Type, text_rows: tuple[int, int], bend: Bend, severity: float, rng
         top, bottom = line.top, line.bottom
         low, high = -0.03, 0.04 + 0.26 * severity
     above, below = (em * (rng.triangular(low, high, low + 0.05) + drift) for _ in range(2))
+    if crowded:
+        above = min(above, em * (1.15 + drift) - line.baseline + top)
+        below = min(below, em * (0.45 + drift) + line.baseline - bottom)
     before, behind = (em * rng.triangular(-0.01, 0.15 + 0.6 * severity, 0.08) for _ in range(2))
     rows, columns = line.ink.shape
     return Cut(

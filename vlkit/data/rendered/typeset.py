@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vlkit.data.rendered.characters import LIGATURES
 from vlkit.data.rendered.fonts import Typeface, open_typeface
 
 Pixels = NDArray[np.uint8]
+
+_LIGATURE = re.compile("|".join(LIGATURES))
 
 ABOVE, BELOW, BESIDE = 1.7, 1.2, 0.9
 """Room left on the canvas above and below the base line and beside the text, in ems."""
@@ -65,18 +69,29 @@ def stature(face: Typeface) -> float:
     return min(1.0, len(glyph(face.path, face.index, 64, char).ink) / (64 * usual))
 
 
-def typeset(text: str, faces: Sequence[Typeface], em: float, spread: Sequence[float]) -> Type:
+def typeset(
+    text: str,
+    faces: Sequence[Typeface],
+    em: float,
+    spread: Sequence[float],
+    *,
+    ligatures: bool = False,
+) -> Type:
     """``text`` in a line, each character in the first of the faces that has it.
 
     Args:
         em: Size of the type in pixels; faces that write small are set larger.
         spread: What is added after each character, in ems.
+        ligatures: Write fi and its like as one glyph where the face has it; each letter's edges
+            are then its even share.
     """
     used = [next(face for face in faces if char in face.characters) for char in text]
     size = round(em / min(stature(face) for face in set(used)))
     glyphs = [
         glyph(face.path, face.index, size, char) for face, char in zip(used, text, strict=True)
     ]
+    if ligatures:
+        _join(text, used, glyphs, size)
     widths = np.array([drawn.advance for drawn in glyphs])
     added = np.array(spread) * em
     room = round(BESIDE * size)
@@ -92,6 +107,19 @@ def typeset(text: str, faces: Sequence[Typeface], em: float, spread: Sequence[fl
     top = baseline - min(max(ascent for ascent, _ in heights), 1.1 * size)
     bottom = baseline + min(max(descent for _, descent in heights), 0.4 * size)
     return Type(canvas, float(em), float(baseline), edges, top, bottom)
+
+
+def _join(text: str, used: Sequence[Typeface], glyphs: list[Glyph], size: int) -> None:
+    """Put ligatures' glyphs in the place of their first letters', and none in the others'."""
+    for found in _LIGATURE.finditer(text):
+        start, end = found.span()
+        face, char = used[start], LIGATURES[found[0]]
+        if char in face.characters and all(other is face for other in used[start:end]):
+            joined = glyph(face.path, face.index, size, char)
+            share = joined.advance / (end - start)
+            glyphs[start] = replace(joined, advance=share)
+            none = Glyph(joined.ink[:0], 0, 0, share)
+            glyphs[start + 1 : end] = [none] * (end - start - 1)
 
 
 def _stamp(canvas: Pixels, ink: Pixels, x: int, y: int) -> None:

@@ -115,7 +115,8 @@ def wear(
         marks.neighbours(line, hits["neighbours"], rng)
     bend = _bend(line, hits, rng)
     bend.apply(line)
-    box = shape.cut(line, text_rows, bend, hits.get("crop", 0.0), rng)
+    crowded = "neighbours" in hits
+    box = shape.cut(line, text_rows, bend, hits.get("crop", 0.0), rng, crowded=crowded)
     ink, em = _scanned(line, box, hits.get("resolution"), least_em, rng)
     page = _printed(ink, em, hits, rng)
     for kind, spoil in _ON_PAPER.items():
