@@ -128,5 +128,6 @@ def _characters(path: Path, index: int) -> frozenset[str]:
         found = characters(path, index) & _WANTED
     except InputError:
         return frozenset()
-    backslash, won = (bytes(open_typeface(path, index, 32).getmask(char)) for char in ("\\", "₩"))
-    return found - {"\\"} if backslash == won else found
+    font = open_typeface(path, index, 32)
+    back, forth = (sum(bytes(font.getmask(char))) for char in "\\/")
+    return found if abs(back - forth) < 0.2 * forth else found - {"\\"}

@@ -109,7 +109,7 @@ class LineRenderer:
         size = rng.randrange(round(least_em) + 1, 24) if on_screen else _PRINT
         spread, ligatures = _spread(text, rng), rng.random() < 0.3
         line = typeset(text, faces, size, spread, ligatures=ligatures)
-        hardness = self.settings.severity * rng.betavariate(1.2, 1.2)
+        hardness = self.settings.severity * rng.betavariate(1.3, 1.1)
         pixels, edges = wear.wear(line, self.settings.wear, hardness, least_em, rng)
         return RenderedLine(pixels, text, edges)
 

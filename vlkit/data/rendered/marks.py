@@ -43,7 +43,7 @@ def broken(line: Type, severity: float, rng: Random) -> None:
     """Ink that did not take everywhere: pale blots, and pinholes."""
     shape = (line.ink.shape[0], line.ink.shape[1])
     blots = clouds(rng, shape, line.em * rng.uniform(0.1, 0.5))
-    lost = np.clip((blots - (1.0 - 0.45 * severity)) * 4, 0, 0.5 + 0.4 * severity)
+    lost = np.clip((blots - (1.0 - 0.4 * severity)) * 4, 0, 0.5 + 0.35 * severity)
     holes = chance(rng).random(shape, dtype=np.float32) < 0.25 * severity * rng.random()
     np.maximum(lost, holes * np.float32(0.8), out=lost)
     line.ink = (line.ink * (1 - lost)).astype(np.uint8)

@@ -110,7 +110,7 @@ def light(scan: Scan, severity: float, rng: Random) -> None:
 
 def blur(scan: Scan, severity: float, rng: Random) -> None:
     """Out of focus: by up to a twentieth of an em, and half a pixel."""
-    sigma = 0.3 + (0.2 + 0.045 * scan.em) * severity * rng.uniform(0.4, 1)
+    sigma = 0.3 + (0.2 + 0.05 * scan.em) * severity * rng.uniform(0.4, 1)
     scan.picture = _float(cv2.GaussianBlur(scan.picture, (0, 0), sigma))
 
 
@@ -122,7 +122,7 @@ def halo(scan: Scan, severity: float, rng: Random) -> None:
 
 def noise(scan: Scan, severity: float, rng: Random) -> None:
     """Grain, fine or coarse, and at times specks."""
-    sigma = scan.contrast * (0.01 + 0.14 * severity * rng.random())
+    sigma = scan.contrast * (0.01 + 0.16 * severity * rng.random())
     grain = chance(rng).standard_normal(scan.shape, dtype=np.float32)
     if rng.random() < 0.3:
         grain = _float(cv2.GaussianBlur(grain, (0, 0), 0.8) * 2)
@@ -153,8 +153,8 @@ def fax(scan: Scan, severity: float, rng: Random) -> None:
 
 
 def jpeg(scan: Scan, severity: float, rng: Random) -> None:
-    """Through JPEG and back, down to quality 12."""
-    quality = round(90 - 78 * severity * rng.uniform(0.4, 1))
+    """Through JPEG and back, down to quality 8."""
+    quality = round(90 - 82 * severity * rng.uniform(0.4, 1))
     pixels = np.clip(scan.picture * 255, 0, 255).astype(np.uint8)
     _, coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32)

@@ -100,8 +100,10 @@ def wear(
         least_em: The fewest pixels an em that its characters can be read at.
     """
     kinds = [kind for kind in KNOWN if rng.random() < chances.get(kind, 0.0)]
+    if "fax" in kinds:  # one threshold for a shaded page leaves nothing to be read of it
+        kinds = [kind for kind in kinds if kind not in ("light", "texture")]
     # What is lost adds up: many kinds at once must each be milder.
-    share = min(1.0, (2.5 / max(1, len(_LOSSY.intersection(kinds)))) ** 0.7)
+    share = min(1.0, (2.7 / max(1, len(_LOSSY.intersection(kinds)))) ** 0.7)
     hits = {
         kind: hardness * rng.uniform(0.5, 1) * (share if kind in _LOSSY else 1) for kind in kinds
     }
