@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vlkit.errors import EngineError
 from vlkit.images import PageImage
-from vlkit.reading.engines.rapidocr import RapidOcr, decode, without_noise
+from vlkit.reading.engines.rapidocr import RapidOcr, decode
 from vlkit.reading.engines.regions import Region, cut, find_regions
+from vlkit.reading.engines.strips import without_noise
 from vlkit.reading.words import Glyph, WordSpan
 
 TEXT = ["Invoice number 2024", "Please pay within ten days", "Total: 1,250.00"]
