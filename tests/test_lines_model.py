@@ -130,6 +130,37 @@ def test_it_saves_and_loads(mixer, tmp_path):
     assert again.read([picture(200)]) == model.read([picture(200)])
 
 
+# The decoder
+
+
+def test_a_decoder_sees_what_came_before_and_the_line_alone():
+    model = small(decoder="attention").eval()
+    draw = torch.Generator().manual_seed(2)
+    frames = torch.randn(2, 9, 16, generator=draw)
+    mask = torch.arange(9) < torch.tensor([[9], [5]])
+    codes = torch.randint(0, 3000, (2, 6), generator=draw)
+    wanted = model.decoder(codes, frames, mask)
+    later = codes.clone()
+    later[:, 4:] = 7
+    beyond = frames.masked_fill(~mask[..., None], 3.0)
+    torch.testing.assert_close(model.decoder(later, beyond, mask)[:, :4], wanted[:, :4])
+    assert not torch.allclose(model.decoder(later, frames, mask)[:, 4:], wanted[:, 4:])
+
+
+def test_the_decoder_learns_characters_and_where_texts_end():
+    torch.manual_seed(0)
+    model = small(stem=(8, 16, 16), width=32, depth=1, stem_depth=(0, 0, 0), decoder="attention")
+    batch = line_batch([Drawn().line(number) for number in range(6)], model.alphabet)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(80):
+        loss, _ = model.train().loss(model.encode(batch), batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    lines = [Drawn().line(number) for number in range(6)]
+    assert model.read([line.pixels for line in lines]) == [line.text for line in lines]
+
+
 # Data
 
 

@@ -10,7 +10,7 @@ EXTRAS = {
     "models": ("torch", "torchvision", "timm", "open_clip", "transformers", "safetensors"),
     "train": (
         *("torch", "torchvision", "timm", "open_clip", "transformers", "safetensors"),
-        *("accelerate", "peft", "tensorboard"),
+        *("accelerate", "onnx", "onnxscript", "peft", "tensorboard"),
     ),
 }
 

@@ -14,7 +14,6 @@ Shapes: B lines, 32 x W pixels, T = W / 4 frames, C channels, S characters of th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -27,9 +26,9 @@ from torch.nn import functional
 from vlkit.checkpoint import Pretrained
 from vlkit.data.rendered.characters import OTHERS
 from vlkit.losses.ctc import ctc_of_columns, fits
+from vlkit.models.lines_decoder import FINALS, INITIALS, VOWELS, Decoder, parts_of
+from vlkit.nn.attention import attention, rotary
 from vlkit.onnx import FRAME, HEIGHT, Alphabet, Gray, batches_by_width, in_batch, runs
-
-INITIALS, VOWELS, FINALS = 19, 21, 28
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,11 @@ class LineReaderConfig:
         depth: Blocks of the mixer.
         kernel: Frames that a block of ``conv`` sees.
         heads: Of ``attention``.
-        anchor: Weight of the second objective: that the frame in the middle of a character reads
-            it, where that place is known. It shows the way at the beginning, when no path reads
-            well, and keeps peaks where characters are.
+        decoder: ``ctc``: a character a frame, repeats merged; ``attention``: one after the
+            other, each by those before it and a look at the frames.
+        anchor: Of ``ctc``. Weight of the second objective: that the frame in the middle of a
+            character reads it, where that place is known. It shows the way at the beginning,
+            when no path reads well, and keeps peaks where characters are.
     """
 
     characters: str = OTHERS
@@ -59,6 +60,7 @@ class LineReaderConfig:
     depth: int = 4
     kernel: int = 15
     heads: int = 4
+    decoder: Literal["ctc", "attention"] = "ctc"
     anchor: float = 0.5
 
     def __post_init__(self) -> None:
@@ -89,6 +91,9 @@ class LineReader(Pretrained):
         self.norm = nn.LayerNorm(config.width)
         # Blank and the other characters, one for Hangul as a whole, and Hangul's parts.
         self.sizes = [len(config.characters) + 2, INITIALS, VOWELS, FINALS]
+        self.decoder = None
+        if config.decoder == "attention":
+            self.decoder = Decoder(config.width, config.heads, self.sizes)
         self.head = nn.Linear(config.width, sum(self.sizes))
 
     @classmethod
@@ -152,21 +157,14 @@ class LineReader(Pretrained):
             ``[B, T, 1 + S]``.
         """
         kinds, *parts = self._distributions(logits)
-        hangul = kinds.shape[-1] - 1
-        is_syllable = codes >= hangul
-        syllable = (codes - hangul).clamp(min=0)
-        places = (
-            syllable // (VOWELS * FINALS),
-            syllable // FINALS % VOWELS,
-            syllable % FINALS,
-        )
+        kind, *places = parts_of(codes, self.sizes)
 
         def gather(table: Tensor, place: Tensor) -> Tensor:
             return table.gather(-1, place[:, None].expand(-1, table.shape[1], -1))
 
-        whole = gather(kinds, codes.clamp(max=hangul))
         inner = sum(gather(part, place) for part, place in zip(parts, places, strict=True))
-        return torch.cat([kinds[..., :1], whole + inner * is_syllable[:, None]], dim=-1)
+        is_syllable = (codes >= self.sizes[0] - 1)[:, None]
+        return torch.cat([kinds[..., :1], gather(kinds, kind) + inner * is_syllable], dim=-1)
 
     def _distributions(self, logits: Tensor) -> list[Tensor]:
         """Log-probabilities over kinds (blank, other characters, Hangul) and Hangul's parts."""
@@ -179,16 +177,33 @@ class LineReader(Pretrained):
         texts = [""] * len(pictures)
         for chosen in batches_by_width([picture.shape[1] for picture in pictures]):
             pixels, widths = in_batch([pictures[index] for index in chosen])
-            codes, probabilities = self(torch.from_numpy(pixels), torch.from_numpy(widths))
-            for index, row, sure in zip(chosen, codes.numpy(), probabilities.numpy(), strict=True):
-                texts[index] = "".join(self.alphabet.decode(run.code) for run in runs(row, sure))
+            device = self.head.weight.device
+            place = torch.from_numpy(pixels).to(device), torch.from_numpy(widths).to(device)
+            for index, codes in zip(chosen, self._codes(*place), strict=True):
+                texts[index] = "".join(map(self.alphabet.decode, codes))
         return texts
+
+    def _codes(self, pixels: Tensor, widths: Tensor) -> list[list[int]]:
+        """Of the lines' characters."""
+        if self.decoder is not None:
+            x_btc, mask = self.frames(pixels, widths)
+            return self.decoder.greedy(x_btc, mask, lambda y: self.best(self.head(y))[0])
+        codes, probabilities = (each.cpu().numpy() for each in self(pixels, widths))
+        rows = zip(codes, probabilities, strict=True)
+        return [[run.code for run in runs(row, sure)] for row, sure in rows]
 
     # Objective
 
     def encode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``pixels`` [B, 32, W] and ``widths`` [B] to ``logits`` [B, T, K] and ``frames`` [B]."""
+        """``pixels`` [B, 32, W] and ``widths`` [B] to ``logits`` [B, T, K] and ``frames`` [B].
+
+        With a decoder, ``logits`` [B, S + 1, K] are of each of the characters ``codes`` [B, S],
+        after those before it, and of the end.
+        """
         x_btc, mask = self.frames(batch["pixels"], batch["widths"])
+        if self.decoder is not None:
+            before = functional.pad(batch["codes"], (1, 0))
+            x_btc = self.decoder(before, x_btc, mask)
         return {"logits": self.head(x_btc), "frames": mask.sum(dim=1)}
 
     def loss(
@@ -199,6 +214,8 @@ class LineReader(Pretrained):
         The batch holds ``codes`` [B, S], ``lengths`` [B] and ``centres`` [B, S], the frames in
         the middle of the characters, -1 where they are not known.
         """
+        if self.decoder is not None:
+            return self._loss_of_next(reps["logits"], batch)
         logits, frames = reps["logits"], reps["frames"]
         codes, lengths, centres = batch["codes"], batch["lengths"], batch["centres"]
         columns = self.columns(logits, codes)
@@ -212,6 +229,23 @@ class LineReader(Pretrained):
             fitting = fits(frames, codes, lengths).float().mean()
         logs = {"ctc": read, "anchor": anchor, "accuracy": right, "fitting": fitting}
         return read + self.config.anchor * anchor, logs
+
+    def _loss_of_next(
+        self, logits: Tensor, batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy of each next character and of the end, which is code 0."""
+        place = torch.arange(logits.shape[1], device=logits.device)
+        length = batch["lengths"][:, None]
+        codes = functional.pad(batch["codes"], (0, 1)) * (place < length)
+        kind, *places = parts_of(codes, self.sizes)
+        kinds, *parts = self._distributions(logits)
+        log_p = kinds.gather(-1, kind[..., None])
+        for part, at in zip(parts, places, strict=True):
+            log_p = log_p + part.gather(-1, at[..., None]) * (codes >= self.sizes[0] - 1)[..., None]
+        counted = place <= length
+        with torch.no_grad():
+            right = ((self.best(logits)[0] == codes) & counted).sum() / counted.sum()
+        return -(log_p[..., 0] * counted).sum() / counted.sum(), {"accuracy": right}
 
     def _accuracy(
         self, found: Tensor, probabilities: Tensor, frames: Tensor, codes: Tensor, lengths: Tensor
@@ -229,11 +263,12 @@ class LineReader(Pretrained):
         """Nothing to do."""
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        """``stem``, ``mixer`` and ``head``."""
+        """``stem``, ``mixer`` and ``head``, to which a decoder belongs."""
+        decoder = [] if self.decoder is None else list(self.decoder.parameters())
         return {
             "stem": list(self.stem.parameters()),
             "mixer": [*self.mixer.parameters(), *self.norm.parameters()],
-            "head": list(self.head.parameters()),
+            "head": [*decoder, *self.head.parameters()],
         }
 
 
@@ -318,11 +353,7 @@ class Mlp(nn.Sequential):
 
 
 class AttentionBlock(nn.Module):
-    """Attention among all frames of a line, with rotary positions: any length works.
-
-    Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv
-    2104.09864.
-    """
+    """Attention among all frames of a line, by their distance: any length works."""
 
     def __init__(self, config: LineReaderConfig) -> None:
         super().__init__()
@@ -338,23 +369,10 @@ class AttentionBlock(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.qkv(self.norm(x_btc)).chunk(3, dim=-1)
         )
-        seen = mask[:, None, None]
-        y: Tensor = functional.scaled_dot_product_attention(
-            rotated(q), rotated(k), v, attn_mask=seen
-        )
+        y = attention(rotary(q), rotary(k), v, mask[:, None, None])
         x_btc = x_btc + self.out(y.transpose(1, 2).flatten(2))
         y = self.each(self.each_norm(x_btc))
         return x_btc + y
-
-
-def rotated(x: Tensor) -> Tensor:
-    """``[B, heads, T, D]`` turned pair by pair, by an angle that grows with the place in T."""
-    half = x.shape[-1] // 2
-    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(10_000) / half))
-    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * rates
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    one, other = x.chunk(2, dim=-1)
-    return torch.cat([one * cos - other * sin, one * sin + other * cos], dim=-1)
 
 
 class LstmBlock(nn.Module):

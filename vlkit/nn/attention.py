@@ -5,6 +5,8 @@ B items, H heads, N tokens (M keys), d channels of a head.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -36,6 +38,24 @@ def attention(
     if causal and mask is not None:
         mask, causal = _with_causal(mask, q.shape[-2]), False
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+
+
+def rotary(x: Tensor) -> Tensor:
+    """Queries or keys turned pair by pair, by an angle that grows with their place: scores then
+    depend on the distance of two tokens, and any number of them works.
+
+    Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv
+    2104.09864.
+
+    Args:
+        x: [B, H, N, d], d even.
+    """
+    half = x.shape[-1] // 2
+    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(10_000) / half))
+    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * rates
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    one, other = x.chunk(2, dim=-1)
+    return torch.cat([one * cos - other * sin, one * sin + other * cos], dim=-1)
 
 
 def class_row(q: Tensor, k: Tensor) -> Tensor:

@@ -1,0 +1,94 @@
+"""Line readers as ONNX files, for ``vlkit.onnx`` to run without torch.
+
+    python -m vlkit.models.convert.onnx runs/lines-ko-en/model [--half]
+
+writes ``model.onnx`` beside the weights: the best path of a batch of lines, of any number and
+width, and how probable each frame's character is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vlkit.errors import ModelError
+from vlkit.extras import require
+from vlkit.models.lines import LineReader
+from vlkit.onnx import FRAME, HEIGHT
+
+FILE = "model.onnx"
+OPSET = 18
+
+
+def write_onnx(model: LineReader, file: Path, *, half: bool = False) -> Path:
+    """Write a model as ONNX.
+
+    Args:
+        half: Store the weights in half the bytes, as float16. They are computed with as float32.
+
+    Raises:
+        MissingDependency: Without the extra ``train``.
+        ModelError: It reads with a decoder, step by step.
+    """
+    if model.decoder is not None:
+        raise ModelError("a line reader with a decoder has no best path to write")
+    require("train")
+    import onnx
+
+    example = torch.full((2, HEIGHT, 16 * FRAME), 255, dtype=torch.uint8)
+    widths = torch.tensor([16 * FRAME, 9 * FRAME])
+    lines, frames = torch.export.Dim("lines", min=1), torch.export.Dim("frames", min=1)
+    torch.onnx.export(
+        copy.deepcopy(model).eval(),
+        (example, widths),
+        file,
+        input_names=["pixels", "widths"],
+        output_names=["codes", "probabilities"],
+        dynamic_shapes={"pixels": {0: lines, 2: FRAME * frames}, "widths": {0: lines}},
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    if half:
+        written = onnx.load(file)
+        _halve(written.graph)
+        onnx.save(written, file)
+    return file
+
+
+def _halve(graph: object) -> None:
+    """Store every large float32 weight as float16, and cast it back where the model is opened."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    assert isinstance(graph, onnx.GraphProto)
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 256:
+            continue
+        name = tensor.name
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m vlkit.models.convert.onnx", description=__doc__
+    )
+    parser.add_argument("folder", type=Path, help="of a line reader that `vlkit train` wrote")
+    parser.add_argument("--half", action="store_true", help="store the weights as float16")
+    given = parser.parse_args()
+    model = LineReader.from_pretrained(given.folder, local_files_only=True)
+    print(write_onnx(model, given.folder / FILE, half=given.half))
+
+
+if __name__ == "__main__":
+    main()
