@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from vlkit.document import Block, Page
 from vlkit.errors import InputError, MissingDependency
 from vlkit.images import PageImage
 from vlkit.reading.stages import Engine, load_engine
+from vlkit.reading.surest import LineEngine, Surest
 
 OCR_ENGINES = ("rapidocr", "tesseract")
 """In the order in which ``auto`` asks them for the languages wanted."""
+ALSO_ASKED = {"lines": ("rapidocr", "tesseract")}
+"""Whom ``auto`` asks about lines that the engine it took is unsure of; no one about others'."""
 
 LANGUAGE_REMEDY = (
     "Install Tesseract with that language's data (Debian and Ubuntu: apt install tesseract-ocr "
@@ -49,31 +52,49 @@ def parse_languages(lang: str) -> tuple[str, ...]:
 
 
 def ocr_engine(name: str, languages: Sequence[str]) -> Engine:
-    """The OCR engine asked for, or with ``auto`` the first that reads all the languages.
+    """The OCR engine asked for, or with ``auto`` the first that reads all the languages, and
+    beside it those that it may ask.
 
     Raises:
         UnknownName: No engine goes by that name.
         MissingDependency: No engine here reads one of the languages.
     """
-    names = OCR_ENGINES if name == "auto" else (name,)
+    if name != "auto":
+        engine = load_engine(name)
+        if set(languages) <= (known := engine.languages()):
+            return engine
+        raise _unread(f"here engine '{name}' does not read", languages, known)
     readable: set[str] = set()
-    for candidate in names:
-        engine = load_engine(candidate)
+    for engine, known in _present(OCR_ENGINES):
+        if set(languages) <= known:
+            return _with_others(engine)
+        readable |= known
+    raise _unread("no engine here reads", languages, readable)
+
+
+def _present(names: Sequence[str]) -> Iterator[tuple[Engine, frozenset[str]]]:
+    """The engines of these names that work here, and the languages that they read."""
+    for name in names:
+        engine = load_engine(name)
         try:
             known = engine.languages()
         except MissingDependency:
-            if name != "auto":
-                raise
             continue
-        if set(languages) <= known:
-            return engine
-        readable |= known
+        yield engine, known
+
+
+def _with_others(engine: Engine) -> Engine:
+    """The engine, and beside it those here that ``auto`` asks about its doubtful lines."""
+    others = [
+        other
+        for other, _ in _present(ALSO_ASKED.get(engine.name, ()))
+        if isinstance(other, LineEngine)
+    ]
+    return Surest(engine, others) if isinstance(engine, LineEngine) and others else engine
+
+
+def _unread(problem: str, languages: Sequence[str], readable: Set[str]) -> MissingDependency:
     missing = [language for language in languages if language not in readable] or languages
     near = difflib.get_close_matches(missing[0], readable, n=1)
     guess = f"Did you mean '{near[0]}'? " if near else ""
-    raise MissingDependency(
-        f"no engine here reads '{'+'.join(missing)}'"
-        if name == "auto"
-        else f"engine '{name}' does not read '{'+'.join(missing)}' here",
-        remedy=guess + LANGUAGE_REMEDY,
-    )
+    return MissingDependency(f"{problem} '{'+'.join(missing)}'", remedy=guess + LANGUAGE_REMEDY)

@@ -35,7 +35,9 @@ class Engine(Protocol):
     """
 
     name: str
-    version: str
+
+    @property
+    def version(self) -> str: ...
 
     def languages(self) -> frozenset[str]:
         """Codes that can be read here and now, as Tesseract spells them (``eng``, ``kor``)."""

@@ -21,6 +21,9 @@ SPACE_GAP = 0.3
 EDGE = 0.04
 """White that a word's box holds on either side of its ink, in strip heights: annotators and
 other engines draw boxes that do not touch the letters."""
+MOSTLY = 0.55
+"""Share of dark pixels from which they are the ground and not the ink: text in bold covers nearly
+half of a tight strip."""
 BREAK_AFTER = "/-"
 """Between letters, words part behind these, as lines may (Unicode Annex 14); dates, numbers and
 codes stay whole."""
@@ -52,14 +55,24 @@ class WordSpan:
         return "".join(glyph.text for glyph in self.glyphs)
 
 
+def is_light_on_dark(gray: NDArray[np.uint8]) -> bool:
+    """Whether a strip [H, W] is dark for the most part, by Otsu's level."""
+    return bool(_dark(gray).mean() > MOSTLY)
+
+
+def _dark(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    _, dark = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    return dark.astype(np.uint8, copy=False)
+
+
 def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which pixels of a strip [H, W] are ink; rules along and across the strip are not.
 
     Ink is the rarer side of Otsu's threshold, so light text on a dark ground is found too.
     """
     height, width = gray.shape
-    _, dark = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    ink = dark if dark.mean() <= 0.55 else 1 - dark
+    dark = _dark(gray)
+    ink = 1 - dark if is_light_on_dark(gray) else dark
     rules = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((height - 4, 1), np.uint8))
     if width > 1.5 * height:
         along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, height * 3 // 2), np.uint8))

@@ -96,7 +96,7 @@ def cut(pixels: Pixels, region: Region, height: int, margin: float) -> Strip:
     and measured worse.
     """
     pad = 2 * margin * region.height
-    scale = (region.height + pad) / height
+    scale = max(region.height + pad, 1.0) / height
     width = max(round((region.width + pad) / scale), 8)
     across = np.array([cos(radians(region.angle)), sin(radians(region.angle))]) * scale
     down = np.array([-across[1], across[0]])

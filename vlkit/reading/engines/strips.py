@@ -75,6 +75,8 @@ def line_of(reading: Reading, unit: float, calibration: Calibration, source: Sou
     Args:
         unit: Page units per pixel of the picture that the strip was cut from.
     """
+    if not reading.glyphs:
+        return None
     gray = cv2.cvtColor(reading.strip.pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
     spans = without_noise(split_words(reading.glyphs, ink_of(gray)))
     if not spans:

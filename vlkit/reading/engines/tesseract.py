@@ -17,6 +17,8 @@ from vlkit.document import Line, Source, Word, box_quad, box_union
 from vlkit.images import PageImage
 from vlkit.reading.calibration import calibration_of
 from vlkit.reading.engines.hangul import KOREAN, read_hangul
+from vlkit.reading.engines.regions import Region
+from vlkit.reading.engines.sheet import read_on_sheet
 from vlkit.reading.engines.tesseract_api import (
     Api,
     RawWord,
@@ -84,6 +86,12 @@ class Tesseract:
             words = self._read_page(gray, found, languages, scale)
         source = Source(name=self.name, version=self.version)
         return _lines(words, image.scale, source)
+
+    def read(
+        self, image: PageImage, regions: Sequence[Region], languages: Sequence[str]
+    ) -> list[Line | None]:
+        """The line in each region, where it holds level text."""
+        return read_on_sheet(self, image, regions, languages)
 
     def _read_page(
         self, gray: Gray, found: Segmentation, languages: Sequence[str], scale: float

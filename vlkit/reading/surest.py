@@ -1,0 +1,101 @@
+"""Reading by several engines: one reads every line, others the lines that it is unsure of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from vlkit.document import Line
+from vlkit.images import PageImage
+from vlkit.reading.engines.detector import find_lines
+from vlkit.reading.engines.fitting import has_hangul
+from vlkit.reading.engines.hangul import KOREAN
+from vlkit.reading.engines.regions import Region
+from vlkit.reading.engines.strips import failing_as, top_to_bottom
+from vlkit.reading.stages import Engine
+
+DOUBT = 0.8
+"""Probability of its words, by characters, under which another engine is asked for a line."""
+
+
+@runtime_checkable
+class LineEngine(Engine, Protocol):
+    """An engine that reads lines found for it."""
+
+    def read(
+        self, image: PageImage, regions: Sequence[Region], languages: Sequence[str]
+    ) -> list[Line | None]:
+        """The line in each region, with calibrated confidence; None where it holds no text."""
+        ...
+
+
+class Surest:
+    """Each line as the engine that is surest of it reads it.
+
+    Args:
+        reader: Reads all lines.
+        others: Asked in this order, each for the lines that none before was sure of.
+    """
+
+    name = "auto"
+
+    def __init__(self, reader: LineEngine, others: Sequence[LineEngine]) -> None:
+        self.reader = reader
+        self.others = others
+
+    @property
+    def version(self) -> str:
+        return ", ".join(f"{each.name} {each.version}" for each in (self.reader, *self.others))
+
+    def languages(self) -> frozenset[str]:
+        return self.reader.languages()
+
+    def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
+        with failing_as(self.name, image.number):
+            regions = find_lines(image.pixels)
+        lines = self.reader.read(image, regions, languages)
+        for other in self.others:
+            known = [language for language in languages if language in other.languages()]
+            asked = [i for i, line in enumerate(lines) if _asks(line, languages, known)]
+            readings = other.read(image, [regions[i] for i in asked], known) if asked else []
+            for i, reading in zip(asked, readings, strict=True):
+                lines[i] = surer(lines[i], reading)
+        return top_to_bottom(lines)
+
+
+def _asks(line: Line | None, languages: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether an engine that knows these of the languages is asked for a line read so far."""
+    if confidence_of(line) >= DOUBT or not known:
+        return False
+    unknown = set(languages) - set(known)
+    # A line without Hangul can do without Korean; one that was not read may be Korean.
+    return not unknown or (unknown <= KOREAN and line is not None and not has_hangul(line.text))
+
+
+def confidence_of(line: Line | None) -> float:
+    """Mean over a line's characters of the probability that their word is right; 0 of nothing."""
+    if line is None:
+        return 0.0
+    return _right(line) / _length(line)
+
+
+def surer(line: Line | None, other: Line | None) -> Line | None:
+    """The reading that has more of the line right, as far as the two readings know.
+
+    Measured as F1 of characters: rightly read ones against those read and those that there are.
+    How many there are is what both readings think in the mean, so that neither words left out nor
+    words made up are an advantage.
+    """
+    if line is None or other is None:
+        return line or other
+    there = (_length(line) + _length(other)) / 2
+    f1, other_f1 = (2 * _right(each) / (_length(each) + there) for each in (line, other))
+    return other if other_f1 > f1 else line
+
+
+def _right(line: Line) -> float:
+    return sum((word.confidence or 0.0) * len(word.text) for word in line.words)
+
+
+def _length(line: Line) -> int:
+    return sum(len(word.text) for word in line.words)
