@@ -226,7 +226,7 @@ def test_it_learns_to_read():
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(float(logs["ctc"]))
+        losses.append(logs["ctc"].item())
     assert np.mean(losses[-5:]) < losses[0] / 20
     assert LineValidation(Drawn(seed=1), model.alphabet, 40)(model)["accuracy"] > 0.97
 

@@ -60,18 +60,15 @@ def test_a_batch_is_padded_with_paper_to_whole_frames():
     assert (batch[1, :, :9] == picture(32, 9)).all()
 
 
-@given(
-    st.lists(st.tuples(st.floats(0.5, 400), st.booleans()), max_size=20),
-)
+@given(st.lists(st.tuples(st.floats(0.5, 400), st.booleans()), max_size=20))
 def test_places_are_in_order_and_hold_their_middles(gaps):
     middles = np.cumsum([gap for gap, _ in gaps])
     spaces = [space for _, space in gaps]
     found = extents(middles, spaces)
     assert len(found) == len(gaps)
     for (x0, x1), middle, space in zip(found, middles, spaces, strict=True):
-        alone = space and len(gaps) == 1
         assert space or x0 <= middle <= x1
-        assert space or alone or x1 - x0 <= 2 * WIDEST_HALF
+        assert space or x1 - x0 <= 2 * WIDEST_HALF + 1e-6
     for (_, end), (start, _) in itertools.pairwise(found):
         assert end <= start + 1e-6
 
@@ -83,20 +80,23 @@ def test_places_are_in_order_and_hold_their_middles(gaps):
 def folder(tmp_path_factory):
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
-    from vlkit.models.convert.onnx import write_onnx
+    from vlkit.models.convert.onnx import halve, write_onnx
     from vlkit.models.lines import LineReader, LineReaderConfig
 
     torch.manual_seed(0)
-    model = LineReader(LineReaderConfig(stem=(4, 6, 8), width=16, depth=1, heads=2, kernel=5))
-    for seed in range(3):
-        model.train()(torch.from_numpy(picture(32, 64, seed)[None]), torch.tensor([64]))
-    with torch.no_grad():  # surer than at random, of something else in every frame
+    model = LineReader(LineReaderConfig(stem=(8, 16, 32), width=64, depth=1, heads=2, kernel=5))
+    noise = torch.from_numpy(np.stack([picture(32, 640, seed) for seed in range(4)]))
+    widths = torch.full((4,), 640)
+    model.train()(noise, widths)
+    with torch.no_grad():  # by what frames differ in, so that they read as many characters
+        usual = model.eval().frames(noise, widths)[0].mean(dim=(0, 1))
         model.head.weight *= 20
+        model.head.bias.copy_(-model.head.weight @ usual)
     place = model.save_pretrained(tmp_path_factory.mktemp("lines") / "model")
     write_onnx(model, place / "model.onnx")
     (place / "half").mkdir()
     (place / "half" / "config.json").write_bytes((place / "config.json").read_bytes())
-    write_onnx(model, place / "half" / "model.onnx", half=True)
+    halve(place / "model.onnx", place / "half" / "model.onnx")
     return place
 
 
@@ -119,7 +119,7 @@ def test_it_reads_what_the_model_reads(folder, model):
 
 def test_half_the_bytes_read_the_same(folder, model):
     whole, half = folder / "model.onnx", folder / "half" / "model.onnx"
-    assert half.stat().st_size < 0.75 * whole.stat().st_size
+    assert half.stat().st_size < 0.7 * whole.stat().st_size
     got = [line.text for line in LineModel.open(folder / "half").read(PICTURES)]
     wanted = [line.text for line in model.read(PICTURES)]
     same = sum(a == b for a, b in zip(got, wanted, strict=True))

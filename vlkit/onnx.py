@@ -33,7 +33,7 @@ HEIGHT = 32
 """Pixels of a line's picture as the model sees it."""
 FRAME = 4
 """Pixels of it for each of the model's frames."""
-BATCH_WIDTH = 4096
+BATCH_WIDTH = 1024
 """Pixels of all lines of a batch together; a longer line has one by itself."""
 LEAST_HEIGHT = 4
 """Pixels under which a picture holds no text that anything could read."""
@@ -184,12 +184,11 @@ class LineModel:
         path = list(runs(codes, probabilities))
         texts = [self.alphabet.decode(run.code) for run in path]
         middles = np.array([(run.frame + 0.5) * FRAME for run in path])
-        edges = extents(middles, [text == " " for text in texts])
+        edges = np.array(extents(middles, [text == " " for text in texts])).reshape(-1, 2)
+        places = (edges.clip(min=0) * scale).clip(max=width).tolist()
         return tuple(
-            ReadCharacter(
-                text, *(min(max(0.0, x) * scale, float(width)) for x in edge), run.probability
-            )
-            for run, text, edge in zip(path, texts, edges, strict=True)
+            ReadCharacter(text, x0, x1, run.probability)
+            for run, text, (x0, x1) in zip(path, texts, places, strict=True)
         )
 
 

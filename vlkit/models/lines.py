@@ -227,7 +227,12 @@ class LineReader(Pretrained):
             found, probabilities = self.best(logits)
             right = self._accuracy(found, probabilities, frames, codes, lengths)
             fitting = fits(frames, codes, lengths).float().mean()
-        logs = {"ctc": read, "anchor": anchor, "accuracy": right, "fitting": fitting}
+        logs = {
+            "ctc": read.detach(),
+            "anchor": anchor.detach(),
+            "accuracy": right,
+            "fitting": fitting,
+        }
         return read + self.config.anchor * anchor, logs
 
     def _loss_of_next(
@@ -371,8 +376,8 @@ class AttentionBlock(nn.Module):
         )
         y = attention(rotary(q), rotary(k), v, mask[:, None, None])
         x_btc = x_btc + self.out(y.transpose(1, 2).flatten(2))
-        y = self.each(self.each_norm(x_btc))
-        return x_btc + y
+        out: Tensor = x_btc + self.each(self.each_norm(x_btc))
+        return out
 
 
 class LstmBlock(nn.Module):

@@ -109,10 +109,11 @@ class DecoderBlock(nn.Module):
         y = attention(q, k, v, mask[:, None, None])
         x_bsc = x_bsc + self.taken(y.transpose(1, 2).flatten(2))
         y = self.each(self.norms[2](x_bsc))
-        return x_bsc + y
+        out: Tensor = x_bsc + y
+        return out
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def waves(frames: Tensor) -> Tensor:

@@ -24,11 +24,8 @@ FILE = "model.onnx"
 OPSET = 18
 
 
-def write_onnx(model: LineReader, file: Path, *, half: bool = False) -> Path:
+def write_onnx(model: LineReader, file: Path) -> Path:
     """Write a model as ONNX.
-
-    Args:
-        half: Store the weights in half the bytes, as float16. They are computed with as float32.
 
     Raises:
         MissingDependency: Without the extra ``train``.
@@ -37,8 +34,6 @@ def write_onnx(model: LineReader, file: Path, *, half: bool = False) -> Path:
     if model.decoder is not None:
         raise ModelError("a line reader with a decoder has no best path to write")
     require("train")
-    import onnx
-
     example = torch.full((2, HEIGHT, 16 * FRAME), 255, dtype=torch.uint8)
     widths = torch.tensor([16 * FRAME, 9 * FRAME])
     lines, frames = torch.export.Dim("lines", min=1), torch.export.Dim("frames", min=1)
@@ -54,19 +49,19 @@ def write_onnx(model: LineReader, file: Path, *, half: bool = False) -> Path:
         external_data=False,
         verbose=False,
     )
-    if half:
-        written = onnx.load(file)
-        _halve(written.graph)
-        onnx.save(written, file)
     return file
 
 
-def _halve(graph: object) -> None:
-    """Store every large float32 weight as float16, and cast it back where the model is opened."""
+def halve(file: Path, halved: Path) -> Path:
+    """Store an ONNX file's weights in half the bytes, as float16.
+
+    They are computed with as float32: each is cast back once, when the model is opened.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    assert isinstance(graph, onnx.GraphProto)
+    written = onnx.load(file)
+    graph = written.graph
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 256:
@@ -77,6 +72,8 @@ def _halve(graph: object) -> None:
         casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
     for cast in reversed(casts):
         graph.node.insert(0, cast)
+    onnx.save(written, halved)
+    return halved
 
 
 def main() -> None:
@@ -87,7 +84,8 @@ def main() -> None:
     parser.add_argument("--half", action="store_true", help="store the weights as float16")
     given = parser.parse_args()
     model = LineReader.from_pretrained(given.folder, local_files_only=True)
-    print(write_onnx(model, given.folder / FILE, half=given.half))
+    file = write_onnx(model, given.folder / FILE)
+    print(halve(file, file) if given.half else file)
 
 
 if __name__ == "__main__":
