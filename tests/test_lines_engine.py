@@ -35,7 +35,7 @@ UPRIGHT, LYING = 0.9, 0.7
 
 class Blocks:
     """In place of an ONNX session: each stretch of ink is an i or an m by its width, surely where
-    most of it is low."""
+    it has the size of a letter and most of it is low."""
 
     def __init__(self, upright: float = UPRIGHT) -> None:
         self.upright = upright
@@ -51,7 +51,8 @@ class Blocks:
                 height = np.nonzero(ink[:, start:end])[0].mean()
                 frame = (start + end) // 2 // FRAME
                 codes[row, frame] = 1 if end - start < 12 else 2
-                sure[row, frame] = self.upright if height > 17.5 else LYING
+                good = height > 17.5 and end - start > 6
+                sure[row, frame] = self.upright if good else LYING
         return [codes, sure]
 
 
@@ -124,9 +125,9 @@ def test_words_stand_where_their_ink_is(engine: Lines) -> None:
 
 def test_confidence_is_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = blocks(monkeypatch, curve=Calibration((0.0, 1.0), (0.2, 0.4)))
-    line = read_one(engine, *drawn("i")[:2])
+    line = read_one(engine, *drawn("mm")[:2])
     assert line is not None
-    assert line.words[0].confidence == pytest.approx(0.2 + 0.2 * UPRIGHT)
+    assert line.words[0].confidence == pytest.approx(0.2 + 0.2 * UPRIGHT**2)
 
 
 @pytest.mark.parametrize("height", [9, 24, 150])
@@ -174,6 +175,19 @@ def test_lines_turned_by_a_quarter_are_read_along(engine: Lines, quarters: int) 
     assert line is not None
     assert line.text == "mii im"
     assert line.words[0].quad is not None
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_letters_one_below_another_are_read_downwards(engine: Lines, inverted: bool) -> None:
+    pixels = np.full((40 + 4 * 32, 100, 3), 255, np.uint8)
+    for number, letter in enumerate("mimm"):
+        flat, _, ((x0, x1),) = drawn(letter)
+        pixels[20 + 32 * number :, 38:][:H, : x1 - x0] = flat[40 : 40 + H, x0:x1]
+    region = Region(50, 80, 34, 126, 0)
+    line = read_one(engine, 255 - pixels if inverted else pixels, region)
+    assert line is not None
+    assert line.text == "mimm"
+    assert line.words[0].box == pytest.approx((38, 20, 38 + H, 20 + 3 * 32 + H), abs=5)
 
 
 # Bad input

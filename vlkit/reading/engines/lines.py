@@ -22,7 +22,8 @@ from vlkit.onnx import HEIGHT, LEAST_HEIGHT, Gray, LineModel
 from vlkit.reading.calibration import Calibration, calibration_of
 from vlkit.reading.engines.detector import find_lines
 from vlkit.reading.engines.regions import Region, Strip, cut
-from vlkit.reading.engines.strips import failing_as, line_of, read_regions, top_to_bottom
+from vlkit.reading.engines.stacked import laid_level
+from vlkit.reading.engines.strips import failing_as, line_of, read_regions, top_to_bottom, turns
 from vlkit.reading.words import Glyph, is_light_on_dark
 from vlkit.shelves import shelves
 
@@ -71,7 +72,7 @@ class Lines:
         model = opened(self.folder or model_folder())
         with failing_as(self.name, image.number):
             readings = read_regions(
-                regions, partial(_cut, image.pixels), partial(_recognise, model)
+                regions, partial(_strips, image.pixels), partial(_recognise, model)
             )
         source = Source(name=self.name, version=self.version)
         return [line_of(reading, 1 / image.scale, self.calibration, source) for reading in readings]
@@ -102,6 +103,13 @@ def opened(folder: Path) -> LineModel:
         CheckpointError: It is damaged, or another kind of model.
     """
     return LineModel.open(folder, threads=int(os.environ.get("OMP_NUM_THREADS") or 0))
+
+
+def _strips(pixels: Pixels, region: Region) -> list[Strip]:
+    """The ways in which the region may be read; a tall one also character by character."""
+    ways = [_cut(pixels, way) for way in turns(region)]
+    stack = laid_level(ways[0]) if len(ways) > 1 else None
+    return [*ways, stack] if stack else ways
 
 
 def _cut(pixels: Pixels, region: Region) -> Strip:

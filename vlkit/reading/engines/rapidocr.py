@@ -21,7 +21,7 @@ from vlkit.images import PageImage
 from vlkit.reading.calibration import Calibration, calibration_of
 from vlkit.reading.engines.detector import bundled_session, find_lines, to_tensor
 from vlkit.reading.engines.regions import Region, Strip, cut
-from vlkit.reading.engines.strips import failing_as, line_of, read_regions, top_to_bottom
+from vlkit.reading.engines.strips import failing_as, line_of, read_regions, top_to_bottom, turns
 from vlkit.reading.words import Glyph
 
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
@@ -71,7 +71,9 @@ class RapidOcr:
         with failing_as(self.name, image.number):
             readings = read_regions(
                 regions,
-                lambda region: cut(image.pixels, region, STRIP_HEIGHT, MARGIN),
+                lambda region: [
+                    cut(image.pixels, way, STRIP_HEIGHT, MARGIN) for way in turns(region)
+                ],
                 partial(self._recognise, alphabet),
             )
         source = Source(name=self.name, version=self.version)

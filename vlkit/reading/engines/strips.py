@@ -48,25 +48,23 @@ class Reading:
         return float(np.mean([glyph.probability for glyph in self.glyphs] or [0.0]))
 
 
+def turns(region: Region) -> list[Region]:
+    """The ways in which a region's text may run: level, and in tall ones along both quarter
+    turns."""
+    tall = region.height > TALL * region.width
+    return [region.turned(quarters) for quarters in ((0, 1, 3) if tall else (0,))]
+
+
 def read_regions(
     regions: Sequence[Region],
-    cut: Callable[[Region], Strip],
+    strips_of: Callable[[Region], list[Strip]],
     read: Callable[[list[Strip]], list[list[Glyph]]],
 ) -> list[Reading]:
-    """A reading of each region; tall ones are read level and along both quarter turns."""
-    owners: list[int] = []
-    strips: list[Strip] = []
-    for i, region in enumerate(regions):
-        tall = region.height > TALL * region.width
-        for quarters in (0, 1, 3) if tall else (0,):
-            owners.append(i)
-            strips.append(cut(region.turned(quarters)))
-    best: dict[int, Reading] = {}
-    for owner, strip, glyphs in zip(owners, strips, read(strips), strict=True):
-        reading = Reading(strip, glyphs)
-        if owner not in best or reading.probability > best[owner].probability:
-            best[owner] = reading
-    return list(best.values())
+    """A reading of each region: of its strips the one whose characters are most probable."""
+    ways = [strips_of(region) for region in regions]
+    glyphs = iter(read([strip for strips in ways for strip in strips]))
+    readings = ([Reading(strip, next(glyphs)) for strip in strips] for strips in ways)
+    return [max(some, key=lambda reading: reading.probability) for some in readings]
 
 
 def line_of(reading: Reading, unit: float, calibration: Calibration, source: Source) -> Line | None:
