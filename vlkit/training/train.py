@@ -212,7 +212,7 @@ def _captions(plan: Recipe, model: Pretrained, captions: Captions) -> _Samples:
     tokenizer = _tokenizer(plan, captions, model)
     source = CaptionSource(captions, _views(plan.data, model), tokenizer, plan.seed)
     facts = {
-        "examples": len(captions),  # the order of the samples is one of so many
+        "data.examples": len(captions),  # the order of the samples is one of so many
         "tokenizer": hashlib.sha256(tokenizer.tokenizer.to_str().encode()).hexdigest(),
     }
     return _Samples(source, f"{len(captions)} pictures", facts, captions.skipped, tokenizer)
@@ -228,7 +228,7 @@ def _lines(plan: Recipe, model: Pretrained) -> _Samples:
     others = LineRenderer(replace(lines.validation or lines.drawn, seed=plan.seed + 1))
     validation = LineValidation(others, alphabet, lines.validated)
     faces = [face.name for face in renderer.faces]
-    return _Samples(source, f"{len(faces)} faces", {"faces": faces}, validation=validation)
+    return _Samples(source, f"{len(faces)} faces", {"lines.faces": faces}, validation=validation)
 
 
 def build_model(plan: Recipe) -> Pretrained:
