@@ -14,7 +14,7 @@ from vlkit.data.rendered import OTHERS, RenderedLine  # noqa: E402
 from vlkit.errors import InputError  # noqa: E402
 from vlkit.losses.ctc import ctc, ctc_of_columns  # noqa: E402
 from vlkit.models.lines import LineReader, LineReaderConfig  # noqa: E402
-from vlkit.onnx import Alphabet, in_batch, runs  # noqa: E402
+from vlkit.onnx import UNKNOWN, Alphabet, in_batch, runs  # noqa: E402
 from vlkit.training.sources import LineSource, LineValidation, line_batch  # noqa: E402
 
 SMALL = {"stem": (4, 6, 8), "width": 16, "depth": 2, "heads": 2, "kernel": 5}
@@ -59,7 +59,7 @@ def test_syllables_and_others_are_one_distribution(read):
     torch.testing.assert_close(
         whole_distribution(model, logits).exp().sum(-1), torch.ones(4, 14), atol=1e-4, rtol=0
     )
-    assert whole_distribution(model, logits).shape[-1] == 1 + len(OTHERS) + 11_172
+    assert whole_distribution(model, logits).shape[-1] == len(OTHERS + UNKNOWN) + 1 + 11_172
 
 
 def test_ctc_over_parts_is_ctc_over_all_characters(read):
@@ -88,8 +88,8 @@ def test_the_best_code_is_the_largest_of_all(read):
     codes, probabilities = model.best(logits)
     wanted, place = whole_distribution(model, logits).exp().max(dim=-1)
     assert codes.equal(place)
-    assert (codes >= 1 + len(OTHERS)).any()
-    assert (codes < 1 + len(OTHERS)).any()
+    assert (codes >= len(OTHERS + UNKNOWN) + 1).any()
+    assert (codes < len(OTHERS + UNKNOWN) + 1).any()
     torch.testing.assert_close(probabilities, wanted, rtol=1e-4, atol=1e-6)
 
 

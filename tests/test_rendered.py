@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,13 +17,14 @@ import pytest
 from vlkit.data import typefaces
 from vlkit.data.rendered import HANGUL, HEIGHT, OTHERS, LineRenderer, LineSettings, normalise
 from vlkit.data.rendered.__main__ import main as draw_sheet
-from vlkit.data.rendered.characters import KNOWN
+from vlkit.data.rendered.characters import FOREIGN, KNOWN
 from vlkit.data.rendered.fonts import find_typefaces
 from vlkit.data.rendered.korean import conjugate, with_particle
 from vlkit.data.rendered.texts import KINDS, Texts
 from vlkit.data.rendered.typeset import typeset
 from vlkit.data.rendered.wear import CHANCES, UNSEEN
 from vlkit.errors import InputError, RecipeError
+from vlkit.onnx import UNKNOWN
 from vlkit.recipe import parse
 
 FONTS = (typefaces.FOLDER,)
@@ -48,7 +50,7 @@ def test_lines_are_what_they_say_they_are(renderer: LineRenderer) -> None:
         assert line.pixels.shape[0] == HEIGHT
         assert line.text == normalise(line.text)
         assert 0 < len(line.text) <= renderer.settings.longest
-        assert KNOWN.issuperset(line.text)
+        assert (KNOWN | {UNKNOWN}).issuperset(line.text)
         assert line.edges.shape == (len(line.text), 2)
         assert (line.edges[:, 0] <= line.edges[:, 1]).all()
         assert (np.diff(line.edges.mean(axis=1)) >= 0).all()
@@ -153,6 +155,21 @@ def test_severity_is_how_hard_lines_are_hit() -> None:
         return float(np.mean([np.abs(np.diff(pixels[:2], axis=1)).mean() for pixels in lines]))
 
     assert grain(0.0) < grain(0.5) < grain(1.0)
+
+
+def test_letters_of_other_scripts_say_that_they_are_not_read() -> None:
+    texts, rng = Texts({"foreign": 1.0}, [], 64), Random(0)
+    written = [texts.write(rng) for _ in range(400)]
+    for script, letters in FOREIGN.items():
+        assert not KNOWN.intersection(letters)
+        assert all(normalise(letter) == letter for letter in letters), script
+        assert any(set(letters).intersection(text) for text in written), script
+    assert any(KNOWN.intersection(text.replace(" ", "")) for text in written)
+
+    latin = replace(PLAIN, kinds={"foreign": 1.0})
+    line = LineRenderer(latin).line(0)
+    assert UNKNOWN in line.text
+    assert len(line.edges) == len(line.text)
 
 
 def test_every_known_character_comes_up() -> None:

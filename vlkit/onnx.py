@@ -40,6 +40,8 @@ LEAST_HEIGHT = 4
 WIDEST_HALF = 16.0
 """Pixels, at a height of 32, from a character's middle to where it ends at the latest."""
 FIRST_SYLLABLE, SYLLABLES = 0xAC00, 11_172
+UNKNOWN = "\ufffd"
+"""What a model reads in place of a character that its alphabet lacks."""
 
 
 class Alphabet:

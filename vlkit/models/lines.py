@@ -28,7 +28,7 @@ from vlkit.data.rendered.characters import OTHERS
 from vlkit.losses.ctc import ctc_of_columns, fits
 from vlkit.models.lines_decoder import FINALS, INITIALS, VOWELS, Decoder, parts_of
 from vlkit.nn.attention import attention, rotary
-from vlkit.onnx import FRAME, HEIGHT, Alphabet, Gray, batches_by_width, in_batch, runs
+from vlkit.onnx import FRAME, HEIGHT, UNKNOWN, Alphabet, Gray, batches_by_width, in_batch, runs
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class LineReaderConfig:
     """What reads, and how it learns.
 
     Attributes:
-        characters: All that is read besides the 11,172 syllables, the space among them.
+        characters: All that is read besides the 11,172 syllables, the space among them, and the
+            sign for what is none of these.
         stem: Channels at a half, a quarter and, of the height, an eighth of the pixels.
         stem_depth: Further convolutions there.
         width: Channels of a frame.
@@ -52,7 +53,7 @@ class LineReaderConfig:
             when no path reads well, and keeps peaks where characters are.
     """
 
-    characters: str = OTHERS
+    characters: str = OTHERS + UNKNOWN
     stem: tuple[int, int, int] = (32, 64, 128)
     stem_depth: tuple[int, int, int] = (0, 1, 1)
     width: int = 256

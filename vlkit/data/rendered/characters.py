@@ -49,6 +49,36 @@ LIGATURES = {"ffi": "ﬃ", "ffl": "ﬄ", "ff": "ﬀ", "fi": "ﬁ", "fl": "ﬂ"}
 
 KNOWN = frozenset(OTHERS + HANGUL)
 
+_LOOK_ALIKES = frozenset(
+    "АВЕЗІКМНОРСТУХаеорсухгипГПФ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧικνους" + "ՕՍՏոսօհզյ" + "סוןاٱ"
+    "へべぺニハエカロトタノヘベペ" + "一二三丨丶丿亅人入八力十卜夕口囗工己已士士夂亠"
+)
+_SCRIPTS = {
+    "latin": ((0x100, 0x17E), (0x1EA0, 0x1EFA)),
+    "greek": ((0x391, 0x3CA),),
+    "cyrillic": ((0x410, 0x450),),
+    "armenian": ((0x531, 0x557), (0x561, 0x587)),
+    "hebrew": ((0x5D0, 0x5EB),),
+    "arabic": ((0x621, 0x63B), (0x641, 0x64B)),
+    "devanagari": ((0x905, 0x93A),),
+    "thai": ((0xE01, 0xE2F),),
+    "georgian": ((0x10D0, 0x10F1),),
+    "hiragana": ((0x3041, 0x3097),),
+    "katakana": ((0x30A1, 0x30FB),),
+}
+_HANJA = [
+    bytes((row, cell)).decode("euc_kr") for row in range(0xCA, 0xFE) for cell in range(0xA1, 0xFF)
+]  # of KS X 1001, which Korean faces have
+_LETTERS = {
+    script: [chr(code) for first, end in spans for code in range(first, end)]
+    for script, spans in _SCRIPTS.items()
+} | {"hanja": [char for char in _HANJA if "一" <= char <= "龥"]}  # the others are second readings
+FOREIGN = {
+    script: tuple(char for char in letters if char not in KNOWN and char not in _LOOK_ALIKES)
+    for script, letters in _LETTERS.items()
+}
+"""Letters that are not read, by script, without those that are drawn as some that are."""
+
 _FOLDED = str.maketrans(
     {
         # What is drawn alike, or differs by no more than a face's taste.

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from vlkit.data.rendered.characters import ASCII, KNOWN, LIGATURES
+from vlkit.data.rendered.characters import ASCII, FOREIGN, KNOWN, LIGATURES
 from vlkit.data.typefaces import characters
 from vlkit.errors import InputError
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _NEEDED = frozenset(ASCII) - {"\\"}  # which Korean faces may write as a won sign
-_WANTED = KNOWN.union(LIGATURES.values())
+_WANTED = KNOWN.union(LIGATURES.values(), *FOREIGN.values())
 _MOST_FACES = 64  # in one collection
 
 

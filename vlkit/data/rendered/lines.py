@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlkit.data.rendered import wear
+from vlkit.data.rendered.characters import KNOWN
 from vlkit.data.rendered.fonts import Typeface, find_typefaces
 from vlkit.data.rendered.texts import KINDS, Texts
 from vlkit.data.rendered.typeset import Pixels, typeset
 from vlkit.errors import InputError
+from vlkit.onnx import UNKNOWN
 
 _PRINT = 32  # pixels an em that paper is drawn at, before it is scanned
 _TRIES = 200
@@ -111,7 +113,8 @@ class LineRenderer:
         line = typeset(text, faces, size, spread, ligatures=ligatures)
         hardness = self.settings.severity * rng.betavariate(1.3, 1.1)
         pixels, edges = wear.wear(line, self.settings.wear, hardness, least_em, rng)
-        return RenderedLine(pixels, text, edges)
+        said = "".join(char if char in KNOWN else UNKNOWN for char in text)
+        return RenderedLine(pixels, said, edges)
 
     def _text(self, rng: Random) -> str:
         for _ in range(_TRIES):

@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from vlkit.data.rendered import english, figures, korean
-from vlkit.data.rendered.characters import KNOWN, OTHERS, normalise
+from vlkit.data.rendered.characters import FOREIGN, KNOWN, OTHERS, normalise
 from vlkit.data.vocabulary import Language, Writer
 from vlkit.errors import InputError
 
@@ -26,6 +26,7 @@ KINDS: dict[str, float] = {
     "figures": 0.06,
     "mixed": 0.05,
     "symbols": 0.02,
+    "foreign": 0.03,
     "files": 0.3,
 }
 """How often each kind of text is written, as parts of their sum; ``files`` where there are any."""
@@ -57,12 +58,13 @@ class Texts:
         self._longest = longest
 
     def write(self, rng: Random) -> str:
-        """A line of known characters, in the form that ``normalise`` gives; never empty."""
+        """A line in the form that ``normalise`` gives, of known characters but for the foreign
+        ones of that kind; never empty."""
         while True:
             kind = rng.choices(self._kinds, self._weights)[0]
             text = rng.choice(self._lines) if kind == "files" else _WRITERS[kind](rng)
             text = _cut(normalise(text), rng, self._longest)
-            if text and KNOWN.issuperset(text):
+            if text and (kind == "foreign" or KNOWN.issuperset(text)):
                 return text
 
 
@@ -153,6 +155,18 @@ def _symbols(rng: Random) -> str:
     return " ".join(found)
 
 
+def _foreign(rng: Random) -> str:
+    """Words of a script that is not read, at times beside some that are."""
+    letters = FOREIGN[rng.choice(list(FOREIGN))]
+    found = [
+        "".join(rng.choices(letters, k=rng.randrange(1, 9))) for _ in range(rng.randrange(1, 5))
+    ]
+    if rng.random() < 0.4:
+        beside = rng.choice((english.word, korean.noun, figures.code))(rng)
+        found.insert(rng.randrange(len(found) + 1), beside)
+    return " ".join(found)
+
+
 _WRITERS: dict[str, Callable[[Random], str]] = {
     "korean-prose": _korean_prose,
     "korean-field": korean.field,
@@ -166,4 +180,5 @@ _WRITERS: dict[str, Callable[[Random], str]] = {
     "figures": _figures,
     "mixed": _mixed,
     "symbols": _symbols,
+    "foreign": _foreign,
 }

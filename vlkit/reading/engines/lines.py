@@ -18,7 +18,7 @@ from vlkit import __version__
 from vlkit.document import Line, Source
 from vlkit.errors import MissingDependency
 from vlkit.images import PageImage, Pixels
-from vlkit.onnx import HEIGHT, LEAST_HEIGHT, Gray, LineModel
+from vlkit.onnx import HEIGHT, LEAST_HEIGHT, UNKNOWN, Gray, LineModel, ReadCharacter
 from vlkit.reading.calibration import Calibration, calibration_of
 from vlkit.reading.engines.detector import find_lines
 from vlkit.reading.engines.regions import Region, Strip, cut
@@ -123,8 +123,14 @@ def _recognise(model: LineModel, strips: list[Strip]) -> list[list[Glyph]]:
     written = [i for i, each in enumerate(pictures) if np.ptp(each) >= LEAST_CONTRAST]
     glyphs: list[list[Glyph]] = [[] for _ in strips]
     for i, line in zip(written, model.read([pictures[i] for i in written]), strict=True):
-        glyphs[i] = [Glyph(c.text, (c.x0 + c.x1) / 2, c.confidence) for c in line.characters]
+        glyphs[i] = [_glyph(character) for character in line.characters]
     return glyphs
+
+
+def _glyph(read: ReadCharacter) -> Glyph:
+    """In its middle; however sure the model is that it cannot read it, that is no reading."""
+    confidence = 0.0 if read.text == UNKNOWN else read.confidence
+    return Glyph(read.text, (read.x0 + read.x1) / 2, confidence)
 
 
 def dark_on_light(pixels: Pixels) -> Gray:
