@@ -47,7 +47,12 @@ def kept_words(
 
 
 def pixels_of(example: ReadingExample) -> Pixels:
-    picture = cv2.imread(str(example.image))
+    return pixels_in(example.image)
+
+
+def pixels_in(file: Path) -> Pixels:
+    """A picture [H, W, 3], RGB."""
+    picture = cv2.imread(str(file))
     assert picture is not None
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 

@@ -316,7 +316,7 @@ def read_by(
     monkeypatch: pytest.MonkeyPatch, languages: list[str], *engines: Told
 ) -> dict[int, str]:
     regions = [Region(0, 0, 50, height, 0) for height in (1, 2, 3, 4)]
-    monkeypatch.setattr(surest, "find_lines", lambda pixels: regions)
+    monkeypatch.setattr(surest, "find_on_page", lambda engine, image: regions)
     page = paged(np.full((9, 9, 3), 255, np.uint8))
     found = Surest(engines[0], engines[1:]).recognise(page, languages)
     return {int(line.box[1]): line.text for line in found}

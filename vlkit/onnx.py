@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 Gray = NDArray[np.uint8]
 """[H, W], paper 255."""
 
+FILE = "model.onnx"
+"""Its name in a model's folder."""
 HEIGHT = 32
 """Pixels of a line's picture as the model sees it."""
 FRAME = 4
@@ -149,6 +152,9 @@ class LineModel:
     def open(cls, folder: Path, *, threads: int = 1) -> LineModel:
         """The model in a folder with ``config.json`` and ``model.onnx``.
 
+        Args:
+            threads: As of ``open_session``.
+
         Raises:
             CheckpointError: A file is missing or damaged, or of another kind of model.
             MissingDependency: onnxruntime is not installed.
@@ -162,7 +168,7 @@ class LineModel:
                 remedy="Name a folder that `vlkit train` wrote for a model of lines",
                 file=folder,
             ) from error
-        return cls(open_session(folder / "model.onnx", threads), alphabet)
+        return cls(open_session(folder / FILE, threads), alphabet)
 
     def read(self, pictures: Sequence[Gray]) -> list[ReadLine]:
         """What the pictures say, each of one line [H, W] of any size, in their order."""
@@ -224,8 +230,16 @@ def to_height(picture: Gray) -> Gray:
     return np.asarray(cv2.resize(picture, size, interpolation=how), dtype=np.uint8)
 
 
+def usual_threads() -> int:
+    """``OMP_NUM_THREADS`` where that is set (a pool of processes sets 1), else 0."""
+    return int(os.environ.get("OMP_NUM_THREADS") or 0)
+
+
 def open_session(file: Path, threads: int) -> InferenceSession:
-    """An ONNX file, ready to run on so many threads of the processor.
+    """An ONNX file, ready to run on the processor.
+
+    Args:
+        threads: How many it runs on; 0 for one on each core.
 
     Raises:
         CheckpointError: It is missing or damaged.
@@ -241,7 +255,7 @@ def open_session(file: Path, threads: int) -> InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # lines differ in width, and the arena never shrinks
+    options.enable_cpu_mem_arena = False  # pictures differ in size, and the arena never shrinks
     try:
         return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own

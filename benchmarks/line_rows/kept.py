@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vlkit.files import write_together
 
 FOLDER = Path("benchmarks/out/lines")
 PORTION = 50
@@ -49,8 +50,5 @@ def key_of(picture: Pixels) -> str:
 
 
 def _write(place: Path, known: dict[str, Reading]) -> None:
-    """At once, so that a run that is cut short leaves no half of a file."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps(known, ensure_ascii=False))
-    unfinished.replace(place)
+    write_together({place: json.dumps(known, ensure_ascii=False).encode()})

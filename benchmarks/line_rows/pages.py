@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import pypdfium2
 
@@ -20,6 +19,7 @@ from benchmarks.line_rows.kept import kept
 from benchmarks.line_rows.run import LeftOut, Run
 from benchmarks.line_rows.scores import OURS
 from benchmarks.line_rows.sets import recipe_fonts
+from benchmarks.readings import pixels_in, pixels_of
 from benchmarks.rows.korean import TRANSCRIPT, accuracy
 from benchmarks.table import Row
 from vlkit.data.degrade import moved
@@ -70,7 +70,7 @@ def korean_rows(run: Run) -> Iterator[Row]:
     if run.data is None:
         raise LeftOut("VLKIT_DATA names no folder")
     folder = run.data / "korean"
-    picture = _picture(folder / "english-and-korean.png")
+    picture = pixels_in(folder / "english-and-korean.png")
     read = {name: _texts(words) for name, words in _readings([picture], run).items()}
     truth = TRANSCRIPT.read_text(encoding="utf-8")
     shares = {name: accuracy(normalise(truth), text) for name, text in read.items()}
@@ -89,7 +89,7 @@ def form_rows(run: Run) -> Iterator[Row]:
     if run.data is None:
         raise LeftOut("VLKIT_DATA names no folder")
     examples = read_examples(run.data / "funsd")[:: run.forms]
-    pictures = [_picture(example.image) for example in examples]
+    pictures = [pixels_of(example) for example in examples]
     name = f"{BEFORE} {version('rapidocr')} {REVISION}"
     before = kept(name, pictures, partial(_read, load_engine("rapidocr"), ("eng",)))
     for on, ours in (
@@ -210,12 +210,6 @@ def _in_pixels(page: Page) -> Page:
     matrix = (scale, 0.0, 0.0, scale, 0.0, 0.0)
     size = (page.width * scale, page.height * scale)
     return moved(Document(name="", pages=[page]), matrix, size).pages[0]
-
-
-def _picture(file: Path) -> Pixels:
-    pixels = cv2.imread(str(file))
-    assert pixels is not None
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _families() -> tuple[Family, ...]:

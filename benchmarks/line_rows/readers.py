@@ -18,14 +18,15 @@ import numpy as np
 from benchmarks.line_rows.kept import kept
 from vlkit.data.rendered import normalise
 from vlkit.errors import CheckpointError
-from vlkit.onnx import Gray, LineModel
+from vlkit.onnx import FILE, HEIGHT, Gray, LineModel, to_height
 from vlkit.reading.engines.tesseract_api import Api, open_api, read_lines
 
 RAPIDOCR = "RapidOCR"
 TESSERACT = {"korean": "Tesseract kor", "english": "Tesseract eng"}
 """Of Korean lines, some with Latin words in them, ``kor`` alone reads more than ``kor+eng``."""
-HEIGHT, BORDER = 32, 8
-"""Pixels of a line for Tesseract, and of paper around it; higher ones and none were read worse."""
+BORDER = 8
+"""Pixels of paper around a line for Tesseract, which is as high as for our model; higher ones, and
+none, were read worse."""
 
 Read = Callable[[Sequence[Gray]], list[str]]
 """Pictures of lines → what they say, in their order."""
@@ -50,11 +51,7 @@ def read_tesseract(pictures: Sequence[Gray], languages: str) -> list[str]:
 
 def framed(picture: Gray) -> Gray:
     """The line at Tesseract's height, with more of its own paper around it."""
-    height, width = picture.shape
-    how = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_CUBIC
-    scaled = cv2.resize(
-        picture, (max(1, round(width * HEIGHT / height)), HEIGHT), interpolation=how
-    )
+    scaled = to_height(picture)
     paper = float(np.median(scaled[:, [0, -1]]))
     wider = cv2.copyMakeBorder(scaled, *(BORDER,) * 4, cv2.BORDER_CONSTANT, value=(paper,))
     return np.asarray(wider, np.uint8)
@@ -70,7 +67,7 @@ def read_rapidocr(pictures: Sequence[Gray]) -> list[str]:
 
 def our_model(folder: Path) -> LineModel | None:
     """The model, if there is one yet."""
-    return LineModel.open(folder) if (folder / "model.onnx").is_file() else None
+    return LineModel.open(folder) if (folder / FILE).is_file() else None
 
 
 def ours(model: LineModel) -> Read:

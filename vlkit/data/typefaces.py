@@ -190,8 +190,8 @@ def _glyph_offsets(tables: dict[str, bytes]) -> list[int]:
     return [2 * short for short in struct.unpack(f">{len(loca) // 2}H", loca)]
 
 
-def _tables(data: bytes, index: int = 0) -> dict[str, bytes]:
-    start = struct.unpack_from(">L", data, 12 + 4 * index)[0] if data[:4] == b"ttcf" else 0
+def _tables(data: bytes, face: int = 0) -> dict[str, bytes]:
+    start = struct.unpack_from(">L", data, 12 + 4 * face)[0] if data[:4] == b"ttcf" else 0
     count = struct.unpack_from(">H", data, start + 4)[0]
     tables = {}
     for index in range(count):

@@ -9,13 +9,12 @@ Shapes: B lines, T frames, S characters, C channels.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from vlkit.nn.attention import attention, rotary
+from vlkit.nn.attention import attention, place_angles, rotary
 
 INITIALS, VOWELS, FINALS = 19, 21, 28
 """Of Hangul; a syllable without final has the first."""
@@ -121,7 +120,5 @@ def waves(frames: Tensor) -> Tensor:
 
     Source: Vaswani et al., "Attention Is All You Need", arXiv 1706.03762, section 3.5.
     """
-    half = frames.shape[-1] // 2
-    rates = torch.exp(torch.arange(half, device=frames.device) * (-math.log(10_000) / half))
-    angles = torch.arange(frames.shape[1], device=frames.device)[:, None] * rates
+    angles = place_angles(frames)
     return torch.cat([angles.sin(), angles.cos()], dim=-1).to(frames.dtype)

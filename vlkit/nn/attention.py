@@ -40,6 +40,22 @@ def attention(
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
 
 
+def place_angles(x: Tensor) -> Tensor:
+    """Angles that grow with the place of a token, each pair of channels at its own rate.
+
+    Source: Vaswani et al., "Attention Is All You Need", arXiv 1706.03762, section 3.5.
+
+    Args:
+        x: [..., N, d], d even.
+
+    Returns:
+        [N, d / 2].
+    """
+    half = x.shape[-1] // 2
+    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(10_000) / half))
+    return torch.arange(x.shape[-2], device=x.device)[:, None] * rates
+
+
 def rotary(x: Tensor) -> Tensor:
     """Queries or keys turned pair by pair, by an angle that grows with their place: scores then
     depend on the distance of two tokens, and any number of them works.
@@ -50,9 +66,7 @@ def rotary(x: Tensor) -> Tensor:
     Args:
         x: [B, H, N, d], d even.
     """
-    half = x.shape[-1] // 2
-    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(10_000) / half))
-    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * rates
+    angles = place_angles(x)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     one, other = x.chunk(2, dim=-1)
     return torch.cat([one * cos - other * sin, one * sin + other * cos], dim=-1)

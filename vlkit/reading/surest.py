@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 
 from vlkit.document import Line
 from vlkit.images import PageImage
-from vlkit.reading.engines.detector import find_lines
+from vlkit.reading.engines.detector import find_on_page
 from vlkit.reading.engines.fitting import has_hangul
 from vlkit.reading.engines.hangul import KOREAN
 from vlkit.reading.engines.regions import Region
-from vlkit.reading.engines.strips import failing_as, top_to_bottom
+from vlkit.reading.engines.strips import top_to_bottom
 from vlkit.reading.stages import Engine
 
 DOUBT = 0.8
@@ -51,8 +51,7 @@ class Surest:
         return self.reader.languages()
 
     def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
-        with failing_as(self.name, image.number):
-            regions = find_lines(image.pixels)
+        regions = find_on_page(self.name, image)
         lines = self.reader.read(image, regions, languages)
         for other in self.others:
             known = [language for language in languages if language in other.languages()]

@@ -18,9 +18,8 @@ import torch
 from vlkit.errors import ModelError
 from vlkit.extras import require
 from vlkit.models.lines import LineReader
-from vlkit.onnx import FRAME, HEIGHT
+from vlkit.onnx import FILE, FRAME, HEIGHT
 
-FILE = "model.onnx"
 OPSET = 18
 
 

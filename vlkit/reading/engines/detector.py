@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib.util import find_spec
 from math import sqrt
@@ -14,14 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlkit.errors import MissingDependency
-from vlkit.images import Pixels
+from vlkit.images import PageImage, Pixels
+from vlkit.onnx import open_session, usual_threads
 from vlkit.reading.engines.regions import Region, find_regions
+from vlkit.reading.engines.strips import failing_as
 
 DETECTOR = "PP-OCRv6_det_small.onnx"
 AREA = (0.65e6, 2.0e6)
 """Pixels that a page has for detection: smaller pages grow, larger ones shrink. By area and not
 by side, so that long receipts keep their letters' size."""
 MAX_GROWTH = 4.0
+
+
+def find_on_page(engine: str, image: PageImage) -> list[Region]:
+    """The lines of a page, for an engine that reads line by line.
+
+    Raises:
+        EngineError: Of that engine and page, whatever fails.
+        MissingDependency: As of ``bundled_session``.
+    """
+    with failing_as(engine, image.number):
+        return find_lines(image.pixels)
 
 
 def find_lines(pixels: Pixels) -> list[Region]:
@@ -59,18 +71,10 @@ def to_tensor(pixels: Pixels) -> NDArray[np.float32]:
 def bundled_session(name: str) -> Any:
     """A model of RapidOCR's wheel, loaded once in a process.
 
-    It runs on ``OMP_NUM_THREADS`` threads where that is set (a pool of processes sets 1), else
-    on all cores.
-
     Raises:
+        CheckpointError: The model is damaged.
         MissingDependency: onnxruntime is not installed, or the wheel lacks the model.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependency(
-            "onnxruntime is not installed", remedy="Install it with: pip install onnxruntime"
-        ) from error
     # Found without importing it: the package takes a second and is not needed itself.
     package = find_spec("rapidocr")
     folders = package.submodule_search_locations if package else None
@@ -80,9 +84,4 @@ def bundled_session(name: str) -> Any:
             f"the installed rapidocr does not carry {name}",
             remedy="Install a version that does: pip install 'rapidocr>=3.10'",
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False  # pages differ in size, and the arena never shrinks
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return open_session(path, usual_threads())

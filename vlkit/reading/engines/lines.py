@@ -6,7 +6,6 @@ words are cut at the white in the ink between its characters.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -18,9 +17,18 @@ from vlkit import __version__
 from vlkit.document import Line, Source
 from vlkit.errors import MissingDependency
 from vlkit.images import PageImage, Pixels
-from vlkit.onnx import HEIGHT, LEAST_HEIGHT, UNKNOWN, Gray, LineModel, ReadCharacter
+from vlkit.onnx import (
+    FILE,
+    HEIGHT,
+    LEAST_HEIGHT,
+    UNKNOWN,
+    Gray,
+    LineModel,
+    ReadCharacter,
+    usual_threads,
+)
 from vlkit.reading.calibration import Calibration, calibration_of
-from vlkit.reading.engines.detector import find_lines
+from vlkit.reading.engines.detector import find_on_page
 from vlkit.reading.engines.regions import Region, Strip, cut
 from vlkit.reading.engines.stacked import laid_level
 from vlkit.reading.engines.strips import failing_as, line_of, read_regions, top_to_bottom, turns
@@ -28,7 +36,7 @@ from vlkit.reading.words import Glyph, is_light_on_dark
 from vlkit.shelves import shelves
 
 MODEL = "lines-ko-en"
-FILES = ("config.json", "model.onnx")
+FILES = ("config.json", FILE)
 LANGUAGES = frozenset({"eng", "kor"})
 MARGIN = 0.04
 """White left around a region before reading it, in region heights."""
@@ -61,9 +69,7 @@ class Lines:
         return LANGUAGES
 
     def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
-        with failing_as(self.name, image.number):
-            regions = find_lines(image.pixels)
-        return top_to_bottom(self.read(image, regions, languages))
+        return top_to_bottom(self.read(image, find_on_page(self.name, image), languages))
 
     def read(
         self, image: PageImage, regions: Sequence[Region], languages: Sequence[str]
@@ -102,7 +108,7 @@ def opened(folder: Path) -> LineModel:
     Raises:
         CheckpointError: It is damaged, or another kind of model.
     """
-    return LineModel.open(folder, threads=int(os.environ.get("OMP_NUM_THREADS") or 0))
+    return LineModel.open(folder, threads=usual_threads())
 
 
 def _strips(pixels: Pixels, region: Region) -> list[Strip]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vlkit.document import Line, Source
 from vlkit.images import PageImage
 from vlkit.reading.calibration import Calibration, calibration_of
-from vlkit.reading.engines.detector import bundled_session, find_lines, to_tensor
+from vlkit.reading.engines.detector import bundled_session, find_on_page, to_tensor
 from vlkit.reading.engines.regions import Region, Strip, cut
 from vlkit.reading.engines.strips import failing_as, line_of, read_regions, top_to_bottom, turns
 from vlkit.reading.words import Glyph
@@ -59,9 +59,7 @@ class RapidOcr:
         return LATIN_LANGUAGES | HAN_LANGUAGES
 
     def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
-        with failing_as(self.name, image.number):
-            regions = find_lines(image.pixels)
-        return top_to_bottom(self.read(image, regions, languages))
+        return top_to_bottom(self.read(image, find_on_page(self.name, image), languages))
 
     def read(
         self, image: PageImage, regions: Sequence[Region], languages: Sequence[str]
