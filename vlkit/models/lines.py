@@ -28,6 +28,7 @@ from vlkit.data.rendered.characters import OTHERS
 from vlkit.losses.ctc import ctc_of_columns, fits
 from vlkit.models.lines_decoder import FINALS, INITIALS, VOWELS, Decoder, parts_of
 from vlkit.nn.attention import attention, rotary
+from vlkit.nn.depthwise import DepthwiseAlong
 from vlkit.onnx import FRAME, HEIGHT, UNKNOWN, Alphabet, Gray, batches_by_width, in_batch, runs
 
 
@@ -340,14 +341,11 @@ class ConvBlock(nn.Module):
         super().__init__()
         width, kernel = config.width, config.kernel
         self.norm = nn.LayerNorm(width)
-        # Two-dimensional, since those run on channels that lie last.
-        self.along = nn.Conv2d(width, width, (1, kernel), padding=(0, kernel // 2), groups=width)
+        self.along = DepthwiseAlong(width, kernel)
         self.each = Mlp(width)
 
     def forward(self, x_btc: Tensor, mask: Tensor) -> Tensor:
-        y_btc: Tensor = self.norm(x_btc) * mask[..., None]
-        y_btc = self.along(y_btc[:, None].permute(0, 3, 1, 2)).permute(0, 2, 3, 1)[:, 0]
-        y_btc = self.each(y_btc)
+        y_btc: Tensor = self.each(self.along(self.norm(x_btc) * mask[..., None]))
         return x_btc + y_btc
 
 
