@@ -1,7 +1,7 @@
 """Papers' claims, put to the test small: arms trained alike, three seeds, whatever comes out.
 
-    VLKIT_DATA=… python -m benchmarks.claims detailclip|cgvlm|pooling|shelf [--quick] [--seeds 3]
-        [--jobs 2] [--arms a,b] [--json FILE]
+    VLKIT_DATA=… python -m benchmarks.claims detailclip|cgvlm|pooling|shelf|lines [--quick]
+        [--seeds 3] [--jobs 2] [--arms a,b] [--json FILE]
 
 Every run is a process of its own on one thread; what is done stands in
 ``benchmarks/out/claims_<study>.jsonl``, and a grid that was killed goes on from there. Table,
@@ -24,7 +24,7 @@ from benchmarks.arms.summary import rows, show
 from benchmarks.table import write
 from vlkit.evaluation.result import MODEL_PACKAGES
 
-STUDIES = ("detailclip", "cgvlm", "pooling", "shelf")
+STUDIES = ("detailclip", "cgvlm", "pooling", "shelf", "lines")
 OUT = Path("benchmarks/out")
 PACKAGES = (*MODEL_PACKAGES, "transformers")
 
