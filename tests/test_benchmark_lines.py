@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
 
-from benchmarks.line_rows import crops, documents, kept, readers, sets, texts
+from benchmarks.line_rows import documents, kept, readers, sets, texts
 from benchmarks.line_rows.scores import (
     OURS,
     Goal,
@@ -26,7 +25,7 @@ from vlkit.data.rendered.characters import KNOWN, normalise
 from vlkit.data.rendered.words import ENGLISH, KOREAN
 from vlkit.data.typefaces import families_in
 from vlkit.data.vocabulary import TABLES
-from vlkit.document import Word, box_union
+from vlkit.document import box_union
 
 
 def stems(lists: dict[str, list[str]]) -> set[str]:
@@ -126,28 +125,6 @@ def test_frame_is_of_the_lines_own_paper() -> None:
     wide = readers.framed(picture)
     assert wide.shape[0] == readers.HEIGHT + 2 * readers.BORDER
     assert (wide[: readers.BORDER] == 30).all()
-
-
-def test_no_company_is_in_two_folds() -> None:
-    companies = [str(Random(i).randrange(40)) for i in range(200)]
-    folds = crops.company_folds(companies)
-    assert len(set(zip(companies, folds, strict=True))) == len(set(companies))
-    assert set(folds) == set(range(crops.FOLDS))
-
-
-def test_lines_of_a_segment() -> None:
-    def word(text: str, x: float, y: float) -> Word:
-        return Word(text=text, box=(x, y, x + 20, y + 10))
-
-    segment = [
-        word("a", 0, 0),
-        word("b", 25, 3),
-        word("c", 50, 1),
-        word("d", 0, 12),
-        word("e", 25, 14),
-    ]
-    found = [[word.text for word in line] for line in crops.on_one_line(segment)]
-    assert found == [["a", "b", "c"], ["d", "e"]]
 
 
 @pytest.mark.parametrize("number", range(3))

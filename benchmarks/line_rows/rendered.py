@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.line_rows import crops, sets
-from benchmarks.line_rows.crops import Crop
+from benchmarks.line_rows import sets
 from benchmarks.line_rows.readers import (
     RAPIDOCR,
     TESSERACT,
@@ -32,6 +31,8 @@ from benchmarks.line_rows.scores import (
 )
 from benchmarks.line_rows.texts import Language
 from benchmarks.table import Row
+from vlkit.data import crops
+from vlkit.data.crops import Crop
 from vlkit.onnx import Gray
 
 LEAST: Mapping[sets.Unseen, float] = {"text": 0.98, "fonts": 0.97, "wear": 0.95}
@@ -90,7 +91,7 @@ def crop_rows(run: Run) -> Iterator[Row]:
     others = (TESSERACT["english"], RAPIDOCR)
     goal = Goal(dict.fromkeys(others, 0.0))
     for on, every in CROPS.items():
-        some = crops.drawn(every(run.data), run.crops)
+        some = crops.sample(every(run.data), run.crops)
         pictures = [crop.pixels for crop in some]
         read = {name: alternative(name, pictures) for name in others}
         readers = {f"{on}, rendered lines alone": ours(run.model) if run.model else None}
