@@ -168,6 +168,16 @@ class LineReader(Pretrained):
         is_syllable = (codes >= self.sizes[0] - 1)[:, None]
         return torch.cat([kinds[..., :1], gather(kinds, kind) + inner * is_syllable], dim=-1)
 
+    def columns_of_either(self, logits: Tensor, codes: Tensor, either: Tensor) -> Tensor:
+        """``columns`` of the characters ``codes`` or those that may stand there as well.
+
+        Args:
+            either: ``[B, S]``; a character's own code where no other may.
+        """
+        one, other = self.columns(logits, codes), self.columns(logits, either)
+        two = functional.pad(codes != either, (1, 0))[:, None]
+        return torch.where(two, torch.logaddexp(one, other), one)
+
     def _distributions(self, logits: Tensor) -> list[Tensor]:
         """Log-probabilities over kinds (blank, other characters, Hangul) and Hangul's parts."""
         return [part.float().log_softmax(-1) for part in torch.split(logits, self.sizes, dim=-1)]
@@ -214,20 +224,26 @@ class LineReader(Pretrained):
         """CTC per character, and the anchor, from what `encode` gave.
 
         The batch holds ``codes`` [B, S], ``lengths`` [B] and ``centres`` [B, S], the frames in
-        the middle of the characters, -1 where they are not known.
+        the middle of the characters, -1 where they are not known. Where it is not known which of
+        two characters stands in a place, such as a capital or a small letter, it holds ``either``
+        [B, S], the other one's code: then what is summed is the probability of both.
         """
         if self.decoder is not None:
             return self._loss_of_next(reps["logits"], batch)
         logits, frames = reps["logits"], reps["frames"]
         codes, lengths, centres = batch["codes"], batch["lengths"], batch["centres"]
-        columns = self.columns(logits, codes)
+        either = batch.get("either", codes)
+        if "either" in batch:
+            columns = self.columns_of_either(logits, codes, either)
+        else:
+            columns = self.columns(logits, codes)
         read = ctc_of_columns(columns, frames, codes, lengths).mean()
         known = centres >= 0
         at = columns[..., 1:].gather(1, centres.clamp(min=0)[:, None])[:, 0]
         anchor = -(at * known).sum() / known.sum().clamp(min=1)
         with torch.no_grad():
             found, probabilities = self.best(logits)
-            right = self._accuracy(found, probabilities, frames, codes, lengths)
+            right = self._accuracy(found, probabilities, frames, codes, lengths, either)
             fitting = fits(frames, codes, lengths).float().mean()
         logs = {
             "ctc": read.detach(),
@@ -255,14 +271,22 @@ class LineReader(Pretrained):
         return -(log_p[..., 0] * counted).sum() / counted.sum(), {"accuracy": right}
 
     def _accuracy(
-        self, found: Tensor, probabilities: Tensor, frames: Tensor, codes: Tensor, lengths: Tensor
+        self,
+        found: Tensor,
+        probabilities: Tensor,
+        frames: Tensor,
+        codes: Tensor,
+        lengths: Tensor,
+        either: Tensor,
     ) -> Tensor:
         """Of characters, in these lines."""
         errors = 0
         rows = zip(found.cpu().numpy(), probabilities.cpu().numpy(), frames.tolist(), strict=True)
-        wanted = zip(codes.tolist(), lengths.tolist(), strict=True)
-        for (row, sure, count), (text, length) in zip(rows, wanted, strict=True):
-            read = [run.code for run in runs(row[:count], sure[:count])]
+        wanted = zip(codes.tolist(), lengths.tolist(), either.tolist(), strict=True)
+        for (row, sure, count), (text, length, others) in zip(rows, wanted, strict=True):
+            counted_as = dict(zip(others, text, strict=True))
+            path = runs(row[:count], sure[:count])
+            read = [counted_as.get(run.code, run.code) for run in path]
             errors += Levenshtein.distance(read, text[:length])
         return 1 - torch.tensor(errors / max(1, int(lengths.sum())), device=found.device)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from random import Random
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,11 +13,12 @@ from rapidfuzz.distance import Levenshtein
 
 from vlkit.data.bpe import CaptionTokenizer
 from vlkit.data.captions import Captions, decode
+from vlkit.data.crops import Crop, CutLine, varied
 from vlkit.data.rendered import LineRenderer, RenderedLine
 from vlkit.data.views import Floats, Views, make_views
 from vlkit.errors import DamagedInput, InputError
 from vlkit.models.lines import LineReader
-from vlkit.onnx import FRAME, Alphabet, in_batch
+from vlkit.onnx import FRAME, Alphabet, in_batch, to_height
 from vlkit.training.batches import Broken, Loaded, sample_at
 from vlkit.training.task import Task, as_module
 
@@ -80,8 +83,37 @@ class CaptionSource:
         )
 
 
+class NumberedLines(Protocol):
+    """Lines by number, each a function of it."""
+
+    def line(self, number: int) -> RenderedLine | CutLine: ...
+
+
+class MixedLines:
+    """Crops of scans among drawn lines, spread evenly, each in its turn and never twice alike.
+
+    Args:
+        share: Of crops.
+    """
+
+    def __init__(
+        self, crops: Sequence[Crop], share: float, drawn: NumberedLines, seed: int
+    ) -> None:
+        self.crops = crops
+        self.share = share
+        self.drawn = drawn
+        self.seed = seed
+
+    def line(self, number: int) -> RenderedLine | CutLine:
+        turn = int(number * self.share)  # crops that came before
+        if int((number + 1) * self.share) == turn:
+            return self.drawn.line(number)
+        crop = self.crops[sample_at(turn, len(self.crops), self.seed)]
+        return varied(crop, Random(f"{self.seed}:{number}:crop"))
+
+
 class LineSource:
-    """Rendered lines, in batches of lines about as wide.
+    """Lines in batches of such as are about as wide.
 
     Lines are drawn by their position's number, a pool of several steps at a time, and each of
     the pool's steps gets a run of them as sorted by width: so little of a batch is padding. Steps
@@ -95,14 +127,14 @@ class LineSource:
     """
 
     def __init__(
-        self, renderer: LineRenderer, alphabet: Alphabet, size: int, pool: int, lanes: int
+        self, lines: NumberedLines, alphabet: Alphabet, size: int, pool: int, lanes: int
     ) -> None:
-        self.renderer = renderer
+        self.lines = lines
         self.alphabet = alphabet
         self.size = size
         self.pool = pool
         self.lanes = lanes
-        self._drawn: dict[int, list[RenderedLine]] = {}  # by the first line's number
+        self._drawn: dict[int, list[RenderedLine | CutLine]] = {}  # by the first line's number
 
     def load(self, positions: range) -> Loaded:
         step, offset = divmod(positions.start, self.size)
@@ -127,15 +159,19 @@ class LineSource:
         batch = line_batch([lines[index] for index in chosen], self.alphabet)
         return Loaded(batch, [f"line {numbers[index]}" for index in chosen])
 
-    def _draw(self, start: int, count: int) -> list[RenderedLine]:
+    def _draw(self, start: int, count: int) -> list[RenderedLine | CutLine]:
         if start not in self._drawn:
-            self._drawn[start] = [self.renderer.line(start + each) for each in range(count)]
+            self._drawn[start] = [self.lines.line(start + each) for each in range(count)]
         return self._drawn[start]
 
 
-def line_batch(lines: Sequence[RenderedLine], alphabet: Alphabet) -> dict[str, torch.Tensor]:
+def line_batch(
+    lines: Sequence[RenderedLine | CutLine], alphabet: Alphabet
+) -> dict[str, torch.Tensor]:
     """Lines as ``LineReader`` trains on them: ``pixels`` [B, 32, W], ``widths`` [B], ``codes``
-    [B, S], ``lengths`` [B], ``centres`` [B, S].
+    [B, S], ``lengths`` [B], ``centres`` [B, S], and ``either`` [B, S] where case is not known.
+
+    Nobody said where the characters of a crop are; their centres are -1.
 
     Raises:
         InputError: A text has a character that the alphabet lacks.
@@ -152,10 +188,11 @@ def line_batch(lines: Sequence[RenderedLine], alphabet: Alphabet) -> dict[str, t
                 f"the model's characters lack {error.args[0]!r}, of the line {line.text!r}",
                 remedy="Add it to model.config.characters",
             ) from error
-        # The last may end beyond the picture, where that was cut tight.
-        last = (line.pixels.shape[1] - 1) // FRAME
-        middle = line.edges.mean(axis=1) // FRAME
-        centres[row, : len(line.text)] = middle.clip(0, last)
+        if isinstance(line, RenderedLine):
+            # The last may end beyond the picture, where that was cut tight.
+            last = (line.pixels.shape[1] - 1) // FRAME
+            middle = line.edges.mean(axis=1) // FRAME
+            centres[row, : len(line.text)] = middle.clip(0, last)
     arrays = {
         "pixels": pixels,
         "widths": widths,
@@ -163,16 +200,36 @@ def line_batch(lines: Sequence[RenderedLine], alphabet: Alphabet) -> dict[str, t
         "lengths": lengths,
         "centres": centres,
     }
+    uncased = [i for i, line in enumerate(lines) if isinstance(line, CutLine) and not line.cased]
+    if uncased:
+        # SROIE's texts are in capitals whatever was printed. Learnt as they are, they would teach
+        # to read small letters as capitals; without them, no receipt's letters would be learnt.
+        arrays["either"] = either = codes.copy()
+        for row in uncased:
+            text = _in_small(lines[row].text, alphabet)
+            either[row, : len(text)] = alphabet.encode(text)
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-class LineValidation:
-    """Characters read right of rendered lines, all of them and those of lines with Hangul."""
+def _in_small(text: str, alphabet: Alphabet) -> str:
+    """Small letters for capitals, of those that the alphabet has, each in its place."""
+    small = (char.lower() for char in text)
+    return "".join(
+        low if low in alphabet.characters else char for char, low in zip(text, small, strict=True)
+    )
 
-    def __init__(self, renderer: LineRenderer, alphabet: Alphabet, count: int) -> None:
+
+class LineValidation:
+    """Characters read right of rendered lines, all of them and those of lines with Hangul; and of
+    crops, if there are any."""
+
+    def __init__(
+        self, renderer: LineRenderer, alphabet: Alphabet, count: int, crops: Sequence[Crop] = ()
+    ) -> None:
         self.renderer = renderer
         self.alphabet = alphabet
         self.count = count
+        self.crops = crops
 
     @cached_property
     def _lines(self) -> list[RenderedLine]:
@@ -190,4 +247,15 @@ class LineValidation:
             characters[kind] += len(line.text)
         right = 1 - errors / characters.clip(min=1)
         whole = 1 - errors.sum() / characters.sum()
-        return {"accuracy": whole, "without_hangul": right[0], "with_hangul": right[1]}
+        figures = {"accuracy": whole, "without_hangul": right[0], "with_hangul": right[1]}
+        return figures | ({"crops": self._of_crops(model)} if self.crops else {})
+
+    def _of_crops(self, model: LineReader) -> float:
+        """Case is left out where the truth has none."""
+        errors = characters = 0
+        texts = model.read([to_height(crop.pixels) for crop in self.crops])
+        for crop, text in zip(self.crops, texts, strict=True):
+            read, said = (text, crop.text) if crop.cased else (text.upper(), crop.text.upper())
+            errors += Levenshtein.distance(said, read)
+            characters += len(said)
+        return 1 - errors / characters

@@ -28,6 +28,7 @@ from vlkit.checkpoint import (
 )
 from vlkit.data.bpe import CaptionTokenizer, train_bpe
 from vlkit.data.captions import Captions, open_captions
+from vlkit.data.crops import Crops, CropSettings, choose_crops, sample
 from vlkit.data.rendered import LineRenderer, LineSettings
 from vlkit.data.views import Views
 from vlkit.errors import CheckpointError, RecipeError
@@ -44,7 +45,13 @@ from vlkit.training import distribution
 from vlkit.training.batches import Source
 from vlkit.training.loop import Plan, Trained, Validation, train
 from vlkit.training.shelf import ForShelf, save_for_shelf, save_golden
-from vlkit.training.sources import CaptionSource, LineSource, LineValidation
+from vlkit.training.sources import (
+    CaptionSource,
+    LineSource,
+    LineValidation,
+    MixedLines,
+    NumberedLines,
+)
 from vlkit.training.task import Task
 
 
@@ -77,12 +84,14 @@ class Lines:
         validation: What lines are like that it is measured on at every checkpoint, such as of
             other fonts; else they are like those of the training, and other ones.
         validated: How many these are.
+        crops: Lines of scans to train on besides, whose left-out fold is measured as well.
         pool, lanes: How lines of like width get together, as of ``LineSource``.
     """
 
     drawn: LineSettings
     validation: LineSettings | None = None
     validated: int = 256
+    crops: CropSettings | None = None
     pool: int = 16
     lanes: int = 2
 
@@ -223,12 +232,26 @@ def _lines(plan: Recipe, model: Pretrained) -> _Samples:
     if not isinstance(model, LineReader):
         raise RecipeError(f"'{plan.model.name}' reads no lines", remedy="Give it [data]")
     lines, alphabet = plan.lines, model.alphabet
-    renderer = LineRenderer(replace(lines.drawn, seed=plan.seed))
-    source = LineSource(renderer, alphabet, plan.batch.size, lines.pool, lines.lanes)
+    drawn = LineRenderer(replace(lines.drawn, seed=plan.seed))
     others = LineRenderer(replace(lines.validation or lines.drawn, seed=plan.seed + 1))
-    validation = LineValidation(others, alphabet, lines.validated)
-    faces = [face.name for face in renderer.faces]
-    return _Samples(source, f"{len(faces)} faces", {"lines.faces": faces}, validation=validation)
+    said = f"{len(drawn.faces)} faces"
+    facts: dict[str, Any] = {"lines.faces": [face.name for face in drawn.faces]}
+    trained_on: NumberedLines = drawn
+    crops = Crops()
+    if lines.crops is not None:
+        if model.decoder is not None and "sroie" in lines.crops.sets:
+            raise RecipeError(
+                "a decoder learns what follows letters of known case, which those of sroie are not",
+                remedy="Leave sroie out of lines.crops.sets, or set model.config.decoder to ctc",
+            )
+        crops = choose_crops(lines.crops, alphabet)
+        trained_on = MixedLines(crops.learnt, lines.crops.share, drawn, plan.seed)
+        said += f", {len(crops.learnt)} crops"
+        facts["lines.crops.examples"] = len(crops.learnt)
+    source = LineSource(trained_on, alphabet, plan.batch.size, lines.pool, lines.lanes)
+    measured = sample(crops.measured, lines.validated)
+    validation = LineValidation(others, alphabet, lines.validated, measured)
+    return _Samples(source, said, facts, crops.skipped, validation=validation)
 
 
 def build_model(plan: Recipe) -> Pretrained:
