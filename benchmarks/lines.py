@@ -3,6 +3,8 @@
     VLKIT_DATA=… python -m benchmarks.lines [--quick] [--only rendered,crops] [--model FOLDER]
         [--beside runs/lines-lstm] [--folded runs/lines-crops] [--lines 500] [--json FILE]
 
+FOLDER is a model's, or that of a run of ``vlkit train``, whose ``model`` it then is.
+
 Character accuracy is 1 - CER, word accuracy 1 - WER, over all lines; both the truth and what was
 read are normalised as ``vlkit.data.rendered.normalise`` does. Without a model, what it would have
 to beat is measured. What the alternatives read is kept under ``benchmarks/out/lines``.
@@ -20,7 +22,7 @@ from pathlib import Path
 import cv2
 
 from benchmarks.line_rows.pages import document_rows, form_rows, korean_rows
-from benchmarks.line_rows.readers import our_model
+from benchmarks.line_rows.readers import of_run, our_model
 from benchmarks.line_rows.rendered import crop_rows, onnx_rows, rendered_rows, speed_rows
 from benchmarks.line_rows.run import LeftOut, Run
 from benchmarks.table import Row, show, write
@@ -68,10 +70,11 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", OMP_THREAD_LIMIT="1")
     cv2.setNumThreads(1)
     data = Path(os.environ["VLKIT_DATA"]) if "VLKIT_DATA" in os.environ else None
-    model = our_model(given.model)
+    folder = of_run(given.model)
+    model = our_model(folder)
     if model is None:
-        print(f"no model.onnx in {given.model}: alternatives alone are measured", file=sys.stderr)
-    run = Run(given.model, model, tuple(given.beside), given.folded, data, given.lines, given.crops)
+        print(f"no model.onnx in {folder}: alternatives alone are measured", file=sys.stderr)
+    run = Run(folder, model, tuple(given.beside), given.folded, data, given.lines, given.crops)
     if given.quick:
         run = run.quick()
     rows: list[Row] = []

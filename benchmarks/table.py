@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,7 @@ class Row:
     Attributes:
         on: The data or situation.
         figure: What was measured (``word recall``, ``CER``, …).
-        ours: vlkit's figure.
+        ours: vlkit's figure; NaN where there is none.
         alternatives: Name → the same figure of something else.
         wanted: The goal, in words.
         reached: Whether ``ours`` meets it; None where there is no goal.
@@ -41,7 +42,8 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         others = ", ".join(f"{name} {value:.4g}" for name, value in row.alternatives.items())
         reached = {None: "", True: "yes", False: "no"}[row.reached]
-        print(f"| {row.on} | {row.figure} | {row.ours:.4g} | {others} | {row.wanted} | {reached} |")
+        ours = "" if math.isnan(row.ours) else f"{row.ours:.4g}"
+        print(f"| {row.on} | {row.figure} | {ours} | {others} | {row.wanted} | {reached} |")
 
 
 def write(rows: list[Row], path: Path, packages: Sequence[str] = READING_PACKAGES) -> None:
@@ -50,6 +52,17 @@ def write(rows: list[Row], path: Path, packages: Sequence[str] = READING_PACKAGE
     result = {
         "command": " ".join(["python", *sys.argv]),
         "versions": installed_versions(packages),
-        "rows": [asdict(row) for row in rows],
+        "rows": [_in_json(asdict(row)) for row in rows],
     }
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _in_json(value: object) -> object:
+    """The same with null in place of what is no number, for which JSON has no sign."""
+    if isinstance(value, dict):
+        return {key: _in_json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_json(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

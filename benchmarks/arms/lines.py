@@ -130,8 +130,8 @@ def first_batches(source: LineSource) -> list[Batch]:
 def step_gflop(model: LineReader, batch: Batch) -> float:
     """Of a step's forward and backward pass: three times the forward's products.
 
-    Only the forward pass is counted, and nothing computed: torch's counter takes the gradient of
-    a depthwise convolution for that of a whole one, and does not see inside oneDNN's LSTM.
+    Only the forward pass is counted, and nothing computed: torch's counter sees neither our own
+    gradient of depthwise convolutions nor what is inside oneDNN's LSTM.
     """
     shapes = copy.deepcopy(model).to("meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -65,9 +65,15 @@ def read_rapidocr(pictures: Sequence[Gray]) -> list[str]:
     return list(_recogniser()(TextRecInput(img=coloured)).txts)
 
 
+def of_run(folder: Path) -> Path:
+    """The model's folder in that of a run of ``vlkit train``; any other is the model's itself."""
+    return folder / "model" if (folder / "model").is_dir() else folder
+
+
 def our_model(folder: Path) -> LineModel | None:
     """The model, if there is one yet."""
-    return LineModel.open(folder) if (folder / FILE).is_file() else None
+    place = of_run(folder)
+    return LineModel.open(place) if (place / FILE).is_file() else None
 
 
 def ours(model: LineModel) -> Read:
@@ -86,7 +92,7 @@ def in_torch(folder: Path) -> Read:
     from vlkit.models.lines import LineReader
 
     torch.set_num_threads(1)
-    model = load(folder)
+    model = load(of_run(folder))
     if not isinstance(model, LineReader):
         raise CheckpointError("not a model that reads lines", file=folder)
     return lambda pictures: [normalise(text) for text in model.read(pictures)]
