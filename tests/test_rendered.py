@@ -20,6 +20,7 @@ from vlkit.data.rendered.__main__ import main as draw_sheet
 from vlkit.data.rendered.characters import FOREIGN, KNOWN
 from vlkit.data.rendered.fonts import find_typefaces
 from vlkit.data.rendered.korean import conjugate, with_particle
+from vlkit.data.rendered.passages import MOST_WORDS, read_passages
 from vlkit.data.rendered.texts import KINDS, Texts
 from vlkit.data.rendered.typeset import typeset
 from vlkit.data.rendered.wear import CHANCES, UNSEEN
@@ -194,12 +195,27 @@ def test_text_from_files(tmp_path: Path) -> None:
     words = tmp_path / "ko.dic"
     words.write_text("2\n가다/12,3\n학교/5\n", encoding="utf-8")  # decomposed, as some are
     texts, rng = Texts({"files": 1.0}, [captions, words], 64), Random(1)
-    seen = {texts.write(rng) for _ in range(60)}
-    assert seen == {"A dog runs", "개가 뛴다", "가다", "학교"}
+    seen = {texts.write(rng) for _ in range(120)}
+    prose = {"A dog runs", "개가 뛴다"}
+    assert prose < seen
+    assert {word for line in seen - prose for word in line.split()} == {"가다", "학교"}
+    assert max(len(line.split()) for line in seen - prose) == MOST_WORDS
     with pytest.raises(InputError, match="no text"):
         Texts({"files": 1.0}, [], 64)
     with pytest.raises(InputError, match="can't be read"):
         Texts({"files": 1.0}, [tmp_path / "none.txt"], 64)
+
+
+def test_text_from_a_folder_of_pages(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    page = "<html><title>no</title><h1>도움말</h1><ul><li><p>표를 <b>삽입</b>합니다.</p></li></ul>"
+    page += "<table><tr><td>A1<br>B1</td><td> </td></tr></table><script>no()</script></html>"
+    (tmp_path / "shared" / "page.html").write_text(page, encoding="utf-8")
+    (tmp_path / "more.txt").write_text("Insert a table", encoding="utf-8")
+    (tmp_path / "style.css").write_text("body {}", encoding="utf-8")
+    found = read_passages(tmp_path)
+    assert found.lines == ("Insert a table", "도움말", "표를 삽입합니다.", "A1 B1")
+    assert not found.words
 
 
 def test_long_text_is_cut_between_words(tmp_path: Path) -> None:

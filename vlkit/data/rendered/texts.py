@@ -10,6 +10,7 @@ import numpy as np
 
 from vlkit.data.rendered import english, figures, korean
 from vlkit.data.rendered.characters import FOREIGN, KNOWN, OTHERS, normalise
+from vlkit.data.rendered.passages import read_passages
 from vlkit.data.vocabulary import Language, Writer
 from vlkit.errors import InputError
 
@@ -37,8 +38,7 @@ class Texts:
 
     Args:
         kinds: Weights, as in ``KINDS``.
-        files: UTF-8, a line or a paragraph a line; of a line with tabs the last column; of a
-            spelling dictionary (``.dic``) the words.
+        files: Files and folders that ``read_passages`` reads, each chosen from as often.
         longest: The most characters of a line; what is longer is cut between words.
 
     Raises:
@@ -47,7 +47,7 @@ class Texts:
     """
 
     def __init__(self, kinds: Mapping[str, float], files: Sequence[Path], longest: int) -> None:
-        self._lines = [line for file in files for line in _read(file)]
+        self._passages = [read_passages(file) for file in files]
         weights = {kind: weight for kind, weight in kinds.items() if kind != "files" or files}
         if not any(weights.values()):
             raise InputError(
@@ -62,24 +62,13 @@ class Texts:
         ones of that kind; never empty."""
         while True:
             kind = rng.choices(self._kinds, self._weights)[0]
-            text = rng.choice(self._lines) if kind == "files" else _WRITERS[kind](rng)
+            if kind == "files":
+                text = rng.choice(self._passages).choose(rng)
+            else:
+                text = _WRITERS[kind](rng)
             text = _cut(normalise(text), rng, self._longest)
             if text and (kind == "foreign" or KNOWN.issuperset(text)):
                 return text
-
-
-def _read(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the text can't be read: {error}", file=file) from error
-    if file.suffix == ".dic":
-        lines = [line.partition("/")[0] for line in lines[1:]]
-    found = [normalise(line.rpartition("\t")[2]) for line in lines]
-    found = [line for line in found if line and KNOWN.issuperset(line)]
-    if not found:
-        raise InputError("no line of the text can be drawn", file=file)
-    return found
 
 
 def _cut(text: str, rng: Random, longest: int) -> str:
