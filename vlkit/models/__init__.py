@@ -19,6 +19,7 @@ MODELS = {
     "clip": "vlkit.models.clip:Clip",
     "cgvlm": "vlkit.models.cgvlm:CgVlm",
     "detailclip": "vlkit.models.detailclip:DetailClip",
+    "lilt": "vlkit.models.lilt:Lilt",
     "lines": "vlkit.models.lines:LineReader",
     "image-trunk": "vlkit.models.trunks:ImageTrunk",
 }
@@ -42,7 +43,7 @@ def load(source: str | Path) -> Pretrained:
 
     A name is that of a bundled model, of recommended weights that were fetched or carried in, or
     of a model of one's own. Besides vlkit's own folders it reads those of open_clip
-    (``open_clip_config.json``) and Hugging Face's CLIP and SigLIP.
+    (``open_clip_config.json``) and Hugging Face's CLIP, SigLIP and LiLT.
 
     Raises:
         UnknownName: if nothing has that name.
@@ -93,4 +94,8 @@ def _foreign(folder: Path) -> Pretrained | None:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError):
         return None  # `load_folder` says what is wrong
+    if kind == "lilt":
+        from vlkit.models.lilt import Lilt
+
+        return Lilt.from_hugging_face(folder)
     return Clip.from_hugging_face(folder) if kind in HUGGING_FACE_KINDS else None

@@ -14,6 +14,11 @@ from torch.nn import functional
 # While training on a CPU, the plain formula is faster than the fused kernel up to so many keys:
 # in float32 by up to 1.4, in bfloat16 by up to 7 (`python -m benchmarks.attention`).
 PLAIN_UP_TO = {torch.float32: 192, torch.bfloat16: 512}
+# On a CPU, rows of up to so many keys are learnt from as fast by the formula as it is written,
+# which then also rounds as the original does.
+PLAIN_BIACM_UP_TO = 128
+
+Projected = tuple[Tensor, Tensor, Tensor]
 
 
 def attention(
@@ -38,6 +43,49 @@ def attention(
     if causal and mask is not None:
         mask, causal = _with_causal(mask, q.shape[-2]), False
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+
+
+def biacm(
+    text: Projected,
+    layout: Projected,
+    mask: Tensor | None,
+    *,
+    dropout: float = 0.0,
+    detached: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Attention of two flows by the sum of their scores, LiLT's bi-directional complementation.
+
+    ``[Q_t‖Q_l][K_t‖K_l]ᵀ`` is that sum, and ``P[V_t‖V_l]`` is both results side by side, so one
+    call does. Where layout must not teach text its scores they differ in gradients: two calls.
+
+    Source: Wang et al., "LiLT", arXiv 2202.13669, section 3.1.
+
+    Args:
+        text: Queries, keys and values [B, H, N, d_t].
+        layout: The same [B, H, N, d_l].
+        mask: Broadcasts to [B, H, N, N]; True where a key may be seen.
+        dropout: Of attention.
+        detached: Whether text's scores are constants to layout.
+
+    Returns:
+        [B, H, N, d_t] and [B, H, N, d_l].
+    """
+    (q_t, k_t, v_t), (q_l, k_l, v_l) = text, layout
+    on_cpu = q_t.device.type == "cpu" and not torch.compiler.is_compiling()
+    if on_cpu and q_t.shape[-2] <= PLAIN_BIACM_UP_TO:
+        return _plain_biacm(text, layout, mask, dropout, detached)
+    q_t, q_l = q_t * q_t.shape[-1] ** -0.5, q_l * q_l.shape[-1] ** -0.5
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k = torch.cat([q, q_l], dim=-1), torch.cat([k, k_l], dim=-1)
+        return functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, scale=1.0
+        )
+
+    if detached:
+        return attend(q_t, k_t, v_t), attend(q_t.detach(), k_t.detach(), v_l)
+    both = attend(q_t, k_t, torch.cat([v_t, v_l], dim=-1))
+    return both[..., : v_t.shape[-1]], both[..., v_t.shape[-1] :]
 
 
 def place_angles(x: Tensor) -> Tensor:
@@ -111,3 +159,21 @@ def _with_causal(mask: Tensor | None, n: int, device: torch.device | None = None
     if mask is None:
         return past
     return mask & past if mask.dtype == torch.bool else mask.masked_fill(~past, -torch.inf)
+
+
+def _plain_biacm(
+    text: Projected, layout: Projected, mask: Tensor | None, dropout: float, detached: bool
+) -> tuple[Tensor, Tensor]:
+    (q_t, k_t, v_t), (q_l, k_l, v_l) = text, layout
+    of_text, of_layout = (
+        q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5 for q, k in ((q_t, k_t), (q_l, k_l))
+    )
+
+    def weights(scores: Tensor) -> Tensor:
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        return functional.dropout(scores.softmax(dim=-1).to(v_t.dtype), dropout)
+
+    p_t = weights(of_text + of_layout)
+    p_l = weights(of_text.detach() + of_layout) if detached else p_t
+    return p_t @ v_t, p_l @ v_l

@@ -1,0 +1,181 @@
+"""Pages longer than LiLT's table of positions: overlapping windows, put together word by word.
+
+A window is a run of whole words. Each word is read in every window that holds it and taken from
+the one where it stands farthest from an edge, so that it gets one vector, one label, and the
+relation head can link entities of different windows and, side by side, of different pages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vlkit.errors import InputError
+from vlkit.models.lilt import Lilt
+from vlkit.models.lilt_batches import padded
+from vlkit.models.lilt_boxes import LARGEST, Thousandths
+from vlkit.models.lilt_heads import Flows
+
+AT_A_TIME = 8  # windows of a batch
+START_BOX, END_BOX = (0, 0, 0, 0), (LARGEST,) * 4  # as in pre-training
+
+
+class Window(NamedTuple):
+    """Words from ``start`` up to ``stop``, which is not among them."""
+
+    start: int
+    stop: int
+
+
+class Special(NamedTuple):
+    """Ids of a vocabulary's tokens for a text's start and end, and for what it can't spell."""
+
+    start: int
+    end: int
+    unknown: int
+
+
+def windows(lengths: Sequence[int], room: int, overlap: int) -> list[Window]:
+    """Runs of words that together hold all.
+
+    Args:
+        lengths: Tokens of each word, none above ``room``.
+        room: Tokens of a window.
+        overlap: Tokens that a window shares with the one before it, at the most.
+    """
+    found = []
+    start, count = 0, len(lengths)
+    while start < count:
+        stop, used = start, 0
+        while stop < count and used + lengths[stop] <= room:
+            used += lengths[stop]
+            stop += 1
+        found.append(Window(start, stop))
+        if stop == count:
+            break
+        # Back by the overlap, but never so far that the next word has no room.
+        shared, left = 0, min(overlap, room - lengths[stop])
+        start = stop
+        while shared + lengths[start - 1] <= left and start - 1 > found[-1].start:
+            start -= 1
+            shared += lengths[start]
+    return found
+
+
+def owners(found: Sequence[Window], lengths: Sequence[int]) -> list[int]:
+    """For each word the window where it has most tokens on its poorer side.
+
+    The page's own edge is no poverty: nothing is cut off there.
+    """
+    ends = [0]
+    for length in lengths:
+        ends.append(ends[-1] + length)
+    best = [(-1.0, 0)] * len(lengths)
+    for number, window in enumerate(found):
+        for word in range(window.start, window.stop):
+            left = ends[word] - ends[window.start] if window.start else math.inf
+            at_end = window.stop == len(lengths)
+            right = math.inf if at_end else ends[window.stop] - ends[word + 1]
+            best[word] = max(best[word], (min(left, right), -number))
+    return [-number for _, number in best]
+
+
+def put_together(rows: Sequence[Tensor], found: Sequence[Window], chosen: Sequence[int]) -> Tensor:
+    """Each word's vector from its own window.
+
+    Args:
+        rows: Of each window [words, C].
+        found: The windows.
+        chosen: What ``owners`` gave.
+
+    Returns:
+        [all words, C].
+    """
+    return torch.stack(
+        [rows[number][word - found[number].start] for word, number in enumerate(chosen)]
+    )
+
+
+def word_flows(
+    model: Lilt,
+    pieces: Sequence[Sequence[int]],
+    boxes: Sequence[Thousandths],
+    special: Special,
+    *,
+    overlap: int | None = None,
+) -> Flows:
+    """Both flows at the first token of each word of a page, however long it is.
+
+    Heads take them as they come, and so does the relation head several pages' side by side::
+
+        page = word_flows(model, pieces, boxes, special)
+        tokens = model.head("tokens")
+        labels = tokens.of(tokens.seen(page)).argmax(-1)   # [1, words]
+
+    Args:
+        model: Whose positions set the windows' size.
+        pieces: Token ids of each word; a word without any is read as unknown, one too long for a
+            window is cut.
+        boxes: Of each word.
+        special: The vocabulary's.
+        overlap: Tokens that windows share, at the most; by default a quarter of a window.
+
+    Returns:
+        One row of words: text [1, words, D], layout [1, words, D / shrink].
+
+    Raises:
+        InputError: There are no words, or not as many boxes.
+    """
+    if not pieces or len(pieces) != len(boxes):
+        raise InputError(
+            f"{len(pieces)} words have {len(boxes)} boxes",
+            remedy="Give each word one box, and leave out empty pages",
+        )
+    room = model.config.context_length - 2
+    cut = [list(word[:room]) or [special.unknown] for word in pieces]
+    lengths = [len(word) for word in cut]
+    found = windows(lengths, room, room // 4 if overlap is None else overlap)
+    device = model.text.words.weight.device
+    text: list[Tensor] = []
+    layout: list[Tensor] = []
+    for first in range(0, len(found), AT_A_TIME):
+        some = found[first : first + AT_A_TIME]
+        documents = [_document(cut, boxes, window, special) for window in some]
+        batch = padded(documents, model.config.pad_id)
+        given = (batch[name].to(device) for name in ("ids", "boxes", "mask"))
+        flows = model(*given)
+        for row, window in enumerate(some):
+            starts = _starts(lengths[window.start : window.stop]).to(device)
+            text.append(flows.text[row, starts])
+            layout.append(flows.layout[row, starts])
+    chosen = owners(found, lengths)
+    return Flows(
+        put_together(text, found, chosen)[None],
+        put_together(layout, found, chosen)[None],
+        torch.ones(1, len(pieces), dtype=torch.bool, device=device),
+    )
+
+
+def _document(
+    pieces: Sequence[Sequence[int]],
+    boxes: Sequence[Thousandths],
+    window: Window,
+    special: Special,
+) -> dict[str, Tensor]:
+    words = range(window.start, window.stop)
+    ids = [special.start, *(piece for word in words for piece in pieces[word]), special.end]
+    spread = [boxes[word] for word in words for _ in pieces[word]]
+    return {
+        "ids": torch.tensor(ids),
+        "boxes": torch.tensor([START_BOX, *spread, END_BOX]),
+    }
+
+
+def _starts(lengths: Sequence[int]) -> Tensor:
+    """The first token of each word, after the token for the start."""
+    ends = torch.tensor([1, *lengths]).cumsum(dim=0)
+    return ends[:-1]
