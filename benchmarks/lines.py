@@ -2,6 +2,7 @@
 
     VLKIT_DATA=… python -m benchmarks.lines [--quick] [--only rendered,crops] [--model FOLDER]
         [--beside runs/lines-lstm] [--folded runs/lines-crops] [--lines 500] [--json FILE]
+        [--card]
 
 FOLDER is a model's, or that of a run of ``vlkit train``, whose ``model`` it then is.
 
@@ -13,10 +14,11 @@ to beat is measured. What the alternatives read is kept under ``benchmarks/out/l
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,6 +28,8 @@ from benchmarks.line_rows.readers import of_run, our_model
 from benchmarks.line_rows.rendered import crop_rows, onnx_rows, rendered_rows, speed_rows
 from benchmarks.line_rows.run import LeftOut, Run
 from benchmarks.table import Row, show, write
+from vlkit import card
+from vlkit.evaluation.result import EvalResult, installed_versions, typed
 
 AREAS: Mapping[str, Callable[[Run], Iterator[Row]]] = {
     "rendered": rendered_rows,
@@ -63,6 +67,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=500, help="of each rendered set")
     parser.add_argument("--crops", type=int, default=2000, help="of each set of scans")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/out/lines.json"))
+    parser.add_argument("--card", action="store_true", help="write the figures on the model's card")
     given = parser.parse_args()
     areas = given.only.split(",")
     if unknown := set(areas) - set(AREAS):
@@ -82,6 +87,21 @@ def main() -> None:
         rows += measure(area, run)
         write(rows, given.json)  # a stopped run keeps what it measured
     show(rows)
+    if given.card:
+        print(card.write(folder, [figures(rows, run)]), file=sys.stderr)
+
+
+def figures(rows: Sequence[Row], run: Run) -> EvalResult:
+    """Our own of the rows, as cards show them."""
+    return EvalResult(
+        task="lines",
+        model=run.folder.name,
+        data="drawn lines and scans",
+        metrics={f"{row.on}: {row.figure}": row.ours for row in rows if math.isfinite(row.ours)},
+        counts={"lines of a drawn set": run.lines, "crops of a set": run.crops},
+        command=typed("python", "-m", "benchmarks.lines", *sys.argv[1:]),
+        versions=installed_versions(),
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from benchmarks import lines  # noqa: E402
 from benchmarks.line_rows import calibration, pages, rendered, sets  # noqa: E402
 from benchmarks.line_rows.run import Run  # noqa: E402
 from benchmarks.table import Row, show, write  # noqa: E402
+from vlkit.card import Card, Cost, Made  # noqa: E402
 from vlkit.data import typefaces  # noqa: E402
 from vlkit.errors import MissingDependency  # noqa: E402
 from vlkit.models.convert.onnx import write_onnx  # noqa: E402
@@ -38,7 +39,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toy = LineReader(TINY)
     with torch.no_grad():
         toy.head.weight *= 30  # so that frames differ, and not all read blank
-    write_onnx(toy, toy.save_pretrained(folder / "toy" / "model") / "model.onnx")
+    saved = toy.save_pretrained(folder / "toy" / "model")
+    write_onnx(toy, saved / "model.onnx")
+    config = saved / "config.json"
+    cost = Cost(steps=0, samples=0, seconds=0, machine="none", parameters=0)
+    made = Made(Card("toy", "Reads noise.", "none", "none"), "lines", "none", cost)
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"card": asdict(made)}))
     LineReader(replace(TINY, mixer="lstm")).save_pretrained(folder / "lstm" / "model")
     for fold in range(rendered.crops.FOLDS):
         shutil.copytree(folder / "toy", folder / "crops" / f"fold-{fold}")
@@ -95,8 +101,10 @@ def test_lines_crops_speed_and_the_exported_file(
         monkeypatch,
         tmp_path,
         *("--only", "rendered,crops,speed,onnx", "--model", runs / "toy"),
-        *("--beside", runs / "lstm", "--folded", runs / "crops"),
+        *("--beside", runs / "lstm", "--folded", runs / "crops", "--card"),
     )
+    written = (runs / "toy" / "model" / "README.md").read_text(encoding="utf-8")
+    assert all(f"{row['on']}: {row['figure']} | {row['ours']:.4g} |" in written for row in rows)
     assert all(row["ours"] is not None and row["reached"] is not None for row in rows)
     drawn = [row for row in rows if "unseen" in row["on"]]
     assert len({row["on"] for row in drawn}) == len(rendered.LANGUAGES) * len(sets.UNSEEN_IN)
