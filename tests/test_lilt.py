@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from transformers import (
 from transformers import LiltConfig as TheirConfig
 
 import vlkit.models
-from tests.golden import Compared, Golden, compare
+from tests.golden import Golden, lilt
 from vlkit.errors import CheckpointError, InputError, ModelError, UnknownName, VlkitError
 from vlkit.models.lilt import Lilt, LiltConfig
 from vlkit.models.lilt_boxes import check_boxes, on_thousand
@@ -70,47 +69,6 @@ def equal(ours: Tensor, theirs: Tensor, atol: float = 1e-5) -> None:
 
 
 # The original's outputs
-
-
-def lilt(golden: Golden) -> Iterator[Compared]:
-    """Both state dicts on the same documents."""
-    mask = golden["input.attention_mask"].bool()
-    batch = {"ids": golden["input.input_ids"], "boxes": golden["input.bbox"], "mask": mask}
-    model = Lilt.from_original(golden.under("token_classification."), golden.config)
-    flows = model(**batch)
-    yield compare("text_hidden", flows.text[mask], golden["output.text_hidden"][mask])
-    yield compare("layout_hidden", flows.layout[mask], golden["output.layout_hidden"][mask])
-    yield compare("token_logits", model.encode(batch)["tokens"][mask],
-                  golden["output.token_logits"][mask])  # fmt: skip
-    model = Lilt.from_original(golden.under("relation_extraction."), golden.config)
-    batch |= golden_entities(golden, len(mask))
-    logits = model.encode(batch)["relations"]
-    head = model.head("relations")
-    for number, candidates in enumerate(head.candidates(batch)):
-        wanted = golden[f"output.relation_pairs.{number}"]
-        pairs = candidates.nonzero()
-        linked = batch["links"][number][pairs.unbind(1)][:, None].long()
-        yield compare(f"relation_pairs.{number}", torch.cat([pairs, linked], dim=1), wanted)
-        theirs = golden[f"output.relation_logits.{number}"]
-        # Logits of ±9 behind matrices of ±.3: theirs are 4e-5 from the same in float64.
-        yield compare(f"relation_logits.{number}", logits[number][pairs.unbind(1)], theirs, 1e-4)
-    loss, _ = head.loss(logits, batch)
-    yield compare("relation_loss", loss, golden["output.relation_loss"], 1e-4)
-
-
-def golden_entities(golden: Golden, documents: int) -> dict[str, Tensor]:
-    starts = [golden[f"input.entity_start.{number}"] for number in range(documents)]
-    types = [golden[f"input.entity_type.{number}"] for number in range(documents)]
-    most = max(map(len, starts))
-    links = torch.zeros(documents, most, most, dtype=torch.bool)
-    for number in range(documents):
-        links[number][golden[f"input.links.{number}"].unbind(1)] = True
-    stack = torch.nn.utils.rnn.pad_sequence
-    return {
-        "starts": stack(starts, batch_first=True, padding_value=-1),
-        "types": stack(types, batch_first=True, padding_value=-1),
-        "links": links,
-    }
 
 
 @pytest.mark.skipif(not GOLDEN.is_file(), reason="VLKIT_GOLDEN holds no lilt.safetensors")
