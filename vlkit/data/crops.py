@@ -201,6 +201,11 @@ def _company(data: Path, receipt: ReadingExample) -> str:
         company = json.loads(file.read_text("utf-8")).get("company", receipt.name)
     except (OSError, ValueError) as error:
         raise DamagedInput(f"the receipt's company can't be read ({error})", file=file) from error
+    return company_key(company)
+
+
+def company_key(company: str) -> str:
+    """A company's name as it tells receipts apart: without case, spaces and marks."""
     return "".join(filter(str.isalnum, company.casefold()))
 
 
