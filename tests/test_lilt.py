@@ -25,19 +25,15 @@ from transformers import LiltConfig as TheirConfig
 
 import vlkit.models
 from tests.golden import Golden, lilt
+from tests.lilt_toys import TINY, TYPES, equal, random_batch, shaken
 from vlkit.errors import CheckpointError, InputError, ModelError, UnknownName, VlkitError
-from vlkit.models.lilt import Lilt, LiltConfig
+from vlkit.models.lilt import Lilt
 from vlkit.models.lilt_boxes import check_boxes, on_thousand
 from vlkit.models.lilt_heads import HeadConfig
 from vlkit.nn import attention
 from vlkit.nn.attention import biacm
 
 GOLDEN = Path(os.environ.get("VLKIT_GOLDEN", "none")) / "lilt.safetensors"
-TYPES = ("HEADER", "QUESTION", "ANSWER")
-TINY = LiltConfig(
-    vocab=60, width=24, depth=2, attention_heads=3, hidden=48, shrink=2, positions=34,
-    layout_positions=34,
-)  # fmt: skip
 SIZES = {
     "vocab_size": 60,
     "hidden_size": 48,
@@ -46,26 +42,6 @@ SIZES = {
     "intermediate_size": 96,
     "max_position_embeddings": 40,
 }
-
-
-def shaken(model: torch.nn.Module, by: float = 0.2) -> torch.nn.Module:
-    """Random weights without zeros and ones for anything to hide behind."""
-    for parameter in model.parameters():
-        parameter.data.add_(by * torch.randn_like(parameter))
-    return model.eval()
-
-
-def random_batch(vocab: int, lengths: list[int], pad: int = 1) -> dict[str, Tensor]:
-    n = max(lengths)
-    mask = torch.arange(n) < torch.tensor(lengths)[:, None]
-    ids = torch.randint(5, vocab, mask.shape).masked_fill(~mask, pad)
-    corner = torch.randint(0, 800, (*mask.shape, 2))
-    boxes = torch.cat([corner, corner + torch.randint(0, 200, (*mask.shape, 2))], dim=-1)
-    return {"ids": ids, "boxes": boxes * mask[..., None], "mask": mask}
-
-
-def equal(ours: Tensor, theirs: Tensor, atol: float = 1e-5) -> None:
-    torch.testing.assert_close(ours, theirs, atol=atol, rtol=0)
 
 
 # The original's outputs

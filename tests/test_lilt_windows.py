@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.test_lilt import TINY, TYPES, equal, random_batch, shaken
+from tests.lilt_toys import TINY, TYPES, equal, random_batch, shaken
 from vlkit.errors import InputError, ModelError
 from vlkit.models.lilt import Lilt
 from vlkit.models.lilt_batches import packed, padded
@@ -25,6 +25,7 @@ pages = st.integers(1, 20).flatmap(
 
 
 @given(pages)
+@settings(deadline=None)
 def test_windows_fit_and_hold_all(page: tuple[list[int], int, int]) -> None:
     lengths, room, overlap = page
     found = windows(lengths, room, overlap)
@@ -38,6 +39,7 @@ def test_windows_fit_and_hold_all(page: tuple[list[int], int, int]) -> None:
 
 
 @given(pages)
+@settings(deadline=None)
 def test_every_word_is_taken_where_it_has_most_around_it(
     page: tuple[list[int], int, int],
 ) -> None:
@@ -155,7 +157,7 @@ def test_packed_documents_are_as_if_alone() -> None:
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=12))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_packing_loses_no_token(lengths: list[int]) -> None:
     batch = packed(documents(lengths), 20, 1)
     assert batch["ids"].shape[1] <= 20
@@ -185,6 +187,7 @@ def relation_head(one_parent: bool) -> RelationHead:
 
 
 @given(st.lists(st.integers(-1, 2), min_size=0, max_size=7), st.integers(0, 10_000))
+@settings(deadline=None)
 def test_links_are_the_likely_pairs_or_the_best_parents(types: list[int], seed: int) -> None:
     torch.manual_seed(seed)
     n = len(types)

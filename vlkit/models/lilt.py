@@ -103,11 +103,12 @@ class Lilt(Pretrained):
 
     model_name: ClassVar[str] = "lilt"
     Config: ClassVar[type[LiltConfig]] = LiltConfig
-    stages = ("adapter", "full")
+    stages = ("adapter", "full", "pretraining")
 
     def __init__(self, config: LiltConfig) -> None:
         super().__init__()
         self.config: LiltConfig = config
+        self.detached = False
         self.text = TextEmbeddings(config)
         self.layout = LayoutEmbeddings(config)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.depth))
@@ -210,7 +211,8 @@ class Lilt(Pretrained):
                 f"the head '{of_rows[0]}' reads one document a row, but documents are packed",
                 remedy="Give it batches that are not packed",
             )
-        flows = self(batch["ids"], batch["boxes"], batch.get("mask"), batch.get("documents"))
+        given = batch["ids"], batch["boxes"], batch.get("mask"), batch.get("documents")
+        flows = self(*given, detached=self.detached)
         words = self.text.words.weight
         return {kind: head(flows, batch, words) for kind, head in self.heads.items()}
 
@@ -243,10 +245,13 @@ class Lilt(Pretrained):
         """Nothing to do."""
 
     def set_stage(self, name: str) -> None:
-        """``adapter`` trains layout and heads on a frozen text trunk, ``full`` trains all."""
+        """``adapter`` trains layout and heads on a frozen text trunk, ``full`` trains all, and
+        ``pretraining`` all with text's scores detached from layout.
+        """
+        self.detached = name == "pretraining"
         for group, parameter in self._by_group():
             if group == "text":
-                parameter.requires_grad_(name == "full")
+                parameter.requires_grad_(name != "adapter")
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """``text``, ``layout`` and ``heads``: those that train."""

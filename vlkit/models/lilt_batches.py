@@ -1,8 +1,8 @@
 """Batches of LiLT's documents: one a row and padded, or several a row, packed.
 
 A document is a table of tensors: ``ids`` [n] and ``boxes`` [n, 4]; to learn from perhaps
-``labels`` or ``targets`` [n]; and its entities' ``starts`` [e], ``types`` [e] and ``links`` [e, e]
-bool, as of ``lilt_heads.RelationHead``.
+``labels`` [n] or what ``lilt_pretraining.masked`` adds; and its entities' ``starts`` [e],
+``types`` [e] and ``links`` [e, e] bool, as of ``lilt_heads.RelationHead``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from vlkit.errors import InputError
 from vlkit.models.lilt_heads import NONE, Batch
 
-FILLS = {"boxes": 0, "labels": NONE, "targets": NONE}
+FILLS = {"boxes": 0, "labels": NONE, "targets": NONE, "regions": NONE, "aligned": NONE}
 
 
 def padded(documents: Sequence[Batch], pad_id: int) -> Batch:
@@ -70,6 +70,8 @@ def _in_rows(documents: Sequence[Batch], rows: list[list[int]], pad_id: int) -> 
         for row in members
     ]
     batch["documents"] = _stack(numbers, 0)
+    if "targets" in batch:
+        batch["masked_at"] = _stack([row.nonzero()[:, 0] for row in batch["targets"] != NONE], -1)
     if "starts" in documents[0]:
         batch |= _entities(members)
     return batch

@@ -2,7 +2,8 @@
 
 Token, sequence and question-answering heads are those of the published checkpoints. The relation
 head is the published biaffine one (Dozat and Manning, "Deep Biaffine Attention for Neural
-Dependency Parsing", arXiv 1611.01734), computed for all pairs of a document at once.
+Dependency Parsing", arXiv 1611.01734), computed for all pairs of a document at once. Heads that
+pre-train get what they learn from ``vlkit.models.lilt_pretraining``.
 
 Shapes: B documents, N tokens, W channels that a head sees, C labels, E entities, V ids.
 """
@@ -21,6 +22,8 @@ from vlkit.losses.tokens import masked_token, token_mean
 
 Batch = dict[str, Tensor]
 NONE = -100  # a label that does not count
+GRID = 7  # regions along each side of the page
+CORNERS = 3  # points of a box that are to be located: two corners and the centre
 ENTITIES = ("HEADER", "QUESTION", "ANSWER")
 
 
@@ -44,8 +47,9 @@ class HeadConfig:
 
     Attributes:
         kind: ``tokens`` labels each token, ``sequence`` a whole document, ``relations`` links
-            entities, ``answers`` finds where an answer begins and ends, ``masked`` gives the ids
-            that were masked.
+            entities, ``answers`` finds where an answer begins and ends; ``masked`` gives the ids
+            that were masked, ``regions`` where boxes were, ``alignment`` whether a token and a
+            box belong together.
         labels: Of ``tokens`` and ``sequence``, in the order of their logits; of ``relations``
             the types of entities.
         flows: What it sees: ``text``, or ``both`` side by side.
@@ -55,7 +59,7 @@ class HeadConfig:
         dropout: While training.
     """
 
-    kind: Literal["tokens", "sequence", "relations", "answers", "masked"]
+    kind: Literal["tokens", "sequence", "relations", "answers", "masked", "regions", "alignment"]
     labels: tuple[str, ...] = ()
     flows: Literal["text", "both"] = "both"
     links: tuple[tuple[str, str], ...] = (("QUESTION", "ANSWER"),)
@@ -129,13 +133,15 @@ class TokenHead(Head):
         return logits
 
     def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return _per_token(logits, batch["labels"])
+        return _per_token(logits, batch["labels"], "tokens")
 
 
 class MaskedHead(Head):
     """The id that stood at each token [B, N, V]; ``targets`` [B, N] as of ``TokenHead``.
 
-    The table of words is the last layer, as in RoBERTa (arXiv 1907.11692).
+    The table of words is the last layer, as in RoBERTa (arXiv 1907.11692). It costs as much as a
+    small trunk, so where the batch says by ``masked_at`` [B, M] which tokens are asked for, -1
+    where a document has fewer, logits are theirs alone [B, M, V].
     """
 
     def __init__(self, config: HeadConfig, width: int, text_width: int, vocab: int) -> None:
@@ -145,11 +151,56 @@ class MaskedHead(Head):
         self.bias = nn.Parameter(torch.zeros(vocab))
 
     def forward(self, flows: Flows, batch: Batch, words: Tensor) -> Tensor:
-        x = self.norm(functional.gelu(self.dense(self.seen(flows))))
+        seen = self.seen(flows)
+        if "masked_at" in batch:
+            places = batch["masked_at"].clamp(min=0)[..., None]
+            seen = seen.gather(1, places.expand(-1, -1, seen.shape[-1]))
+        x = self.norm(functional.gelu(self.dense(seen)))
         return functional.linear(x, words, self.bias)
 
     def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return _per_token(logits, batch["targets"])
+        """Cross-entropy, a mean over masked tokens: LiLT's section 2.2.1."""
+        targets = batch["targets"]
+        if "masked_at" in batch:
+            places = batch["masked_at"]
+            targets = targets.gather(1, places.clamp(min=0)).masked_fill(places < 0, NONE)
+        return _per_token(logits, targets, "masked")
+
+
+class RegionHead(Head):
+    """In which of the page's 7 x 7 regions the corners and the centre of each token's box were
+    [B, N, 3, 49]; ``regions`` [B, N, 3] of the batch, NONE where nobody asks.
+    """
+
+    def __init__(self, config: HeadConfig, width: int, text_width: int, vocab: int) -> None:
+        super().__init__(config, width, text_width, vocab)
+        self.linear = nn.Linear(width, CORNERS * GRID**2)  # a separate head for each point
+
+    def forward(self, flows: Flows, batch: Batch, words: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.seen(flows))
+        return logits.reshape(*logits.shape[:2], CORNERS, GRID**2)
+
+    def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy, a mean over points of masked boxes: LiLT's section 2.2.2."""
+        return _per_token(logits.flatten(1, 2), batch["regions"].flatten(1), "regions")
+
+
+class AlignmentHead(Head):
+    """Whether each token stands in its own box [B, N, 2], logits of no and of yes; ``aligned``
+    [B, N] of the batch, 0 or 1, and NONE where nobody asks.
+    """
+
+    def __init__(self, config: HeadConfig, width: int, text_width: int, vocab: int) -> None:
+        super().__init__(config, width, text_width, vocab)
+        self.linear = nn.Linear(width, 2)
+
+    def forward(self, flows: Flows, batch: Batch, words: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.seen(flows))
+        return logits
+
+    def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy, a mean over pairs that were chosen: LiLT's section 2.2.3."""
+        return _per_token(logits, batch["aligned"], "alignment")
 
 
 class SequenceHead(Head):
@@ -312,11 +363,11 @@ def has_one_parent(documents: Sequence[Sequence[tuple[int, int]]]) -> bool:
     return all(len({child for _, child in set(links)}) == len(set(links)) for links in documents)
 
 
-def _per_token(logits: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _per_token(logits: Tensor, targets: Tensor, name: str) -> tuple[Tensor, dict[str, Tensor]]:
     wanted = targets != NONE
     sums, counts = masked_token(logits, targets.clamp(min=0), wanted)
     right = ((logits.argmax(-1) == targets) & wanted).sum() / counts.sum().clamp(min=1)
-    return token_mean(sums, counts), {"tokens_right": right}
+    return token_mean(sums, counts), {f"{name}_right": right}
 
 
 KINDS: dict[str, type[Head]] = {
@@ -325,4 +376,6 @@ KINDS: dict[str, type[Head]] = {
     "relations": RelationHead,
     "answers": AnswerHead,
     "masked": MaskedHead,
+    "regions": RegionHead,
+    "alignment": AlignmentHead,
 }
