@@ -215,7 +215,8 @@ def read_each(
     """The documents of annotation files, by name.
 
     Args:
-        read: Gives a file's document; what it raises costs that document alone.
+        read: Gives a file's document; an error of vlkit's, or a picture that can't be opened,
+            costs that document alone.
         names: Only those of these names; all by default.
 
     Raises:
@@ -232,6 +233,8 @@ def read_each(
             documents.append(read(found[name]))
         except VlkitError as error:
             skipped.append(error.at(file=found[name]))
+        except OSError as error:
+            skipped.append(DamagedInput(f"its picture can't be read ({error})", file=found[name]))
     return labelled_set(folder, documents, labels, skipped)
 
 
@@ -266,7 +269,7 @@ def checked_box(box: Sequence[float], width: float, height: float, what: str) ->
         InputError: It has no area, or lies off the page.
     """
     x0, y0, x1, y1 = box
-    if x1 <= x0 or y1 <= y0:
+    if not (x1 > x0 and y1 > y0):  # also of what is no number
         raise InputError(f"{what} has a box without area: {tuple(box)}")
     if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
         raise InputError(f"{what} lies off the page of {width:g} x {height:g}: {tuple(box)}")

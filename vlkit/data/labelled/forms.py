@@ -32,6 +32,7 @@ from vlkit.data.labelled.segments import (
     Segment,
     Size,
     Spanned,
+    check_distinct,
     lay_out,
     links,
     span_entities,
@@ -128,11 +129,8 @@ def _xfund_files(folder: Path) -> list[Path]:
 
 
 def _size(picture: Path) -> tuple[float, float]:
-    try:
-        with Image.open(picture) as opened:
-            return opened.size
-    except OSError as error:
-        raise InputError(f"the picture can't be read: {error}", file=picture) from error
+    with Image.open(picture) as opened:
+        return opened.size
 
 
 def _spanned_page(content: Spanned) -> Page:
@@ -149,7 +147,13 @@ def _spanned_page(content: Spanned) -> Page:
 
 
 def _form_page(form: Sequence[Segment], width: float, height: float) -> Page:
-    """A page whose segments are its entities."""
+    """A page whose segments are its entities.
+
+    Raises:
+        InputError: Two segments have one id, a label or a linked segment does not exist, or a
+            box is no place on the page.
+    """
+    check_distinct((segment.id for segment in form), "segments")
     rows = [(segment, list(spaced(segment))) for segment in form]
     laid = lay_out(rows, width, height)
     entities = list(_segment_entities(rows, laid))
@@ -195,4 +199,4 @@ def _directed(
         if frozenset(pair) not in seen:
             seen.add(frozenset(pair))
             head, tail = pair
-            yield (tail, head) if rank.get(tail, 0) < rank.get(head, 0) else pair
+            yield (tail, head) if rank.get(tail, 9) < rank.get(head, 9) else pair

@@ -46,10 +46,10 @@ def read_docbank_pages(folder: Path, names: Iterable[str] | None = None) -> Labe
     def read(path: Path) -> LabelledDocument:
         try:
             found = read_docbank(folder, [path.stem])[0]
-            with Image.open(found.picture) as picture:
-                width, height = picture.size
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             raise DamagedInput(f"not a readable page ({error})") from error
+        with Image.open(found.picture) as picture:
+            width, height = picture.size
         words, labels = [], []
         for number, ((text, box), label) in enumerate(zip(found.tokens, found.labels, strict=True)):
             if text == _FIGURE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -113,10 +114,13 @@ def span_entities(
         known: Ids of all words of the annotation.
 
     Raises:
-        InputError: A label or a word that does not exist.
+        InputError: A label or a word that does not exist, a word of two entities, or an id that
+            two of them have.
     """
-    words = laid.page.words
-    found = []
+    words, found = laid.page.words, []
+    spans = list(spans)
+    check_distinct((span.entity_id for span in spans), "entities")
+    check_distinct((index for span in spans for index in set(span.word_idx)), "entities' words")
     for span in spans:
         what = f"entity {span.entity_id}"
         label = checked_label(span.label, labels, what)
@@ -126,6 +130,17 @@ def span_entities(
         if indices:
             found.append(entity(str(span.entity_id), label, indices, words))
     return found
+
+
+def check_distinct(ids: Iterable[int], what: str) -> None:
+    """Ask that no id stands twice.
+
+    Raises:
+        InputError: One does.
+    """
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise InputError(f"of the {what}, two have the number {twice[0]}")
 
 
 def links(
