@@ -7,6 +7,7 @@ and a wide one, and whether they stand upright.
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vlkit import doctor
 from vlkit.document import Line, Source, Word
-from vlkit.errors import CheckpointError, EngineError, MissingDependency
+from vlkit.errors import CheckpointError, EngineError, MissingDependency, UnknownName
 from vlkit.images import PageImage
 from vlkit.onnx import FRAME, Alphabet, LineModel
 from vlkit.reading import recognise, surest
@@ -31,6 +32,7 @@ from vlkit.reading.surest import Surest, confidence_of, surer
 
 UNCHANGED = Calibration((0.0, 1.0), (0.0, 1.0))
 UPRIGHT, LYING = 0.9, 0.7
+SPACE = 3
 
 
 class Blocks:
@@ -47,7 +49,11 @@ class Blocks:
         for row, (picture, width) in enumerate(zip(pixels, widths, strict=True)):
             ink = picture[:, :width] < 128
             edges = np.flatnonzero(np.diff([0, *ink.any(axis=0), 0]))
-            for start, end in edges.reshape(-1, 2):
+            bars = edges.reshape(-1, 2)
+            for (_, left), (right, _) in pairwise(bars):
+                if right - left > 12:
+                    codes[row, (left + right) // 2 // FRAME] = SPACE
+            for start, end in bars:
                 height = np.nonzero(ink[:, start:end])[0].mean()
                 frame = (start + end) // 2 // FRAME
                 codes[row, frame] = 1 if end - start < 12 else 2
@@ -59,7 +65,7 @@ class Blocks:
 def blocks(
     monkeypatch: pytest.MonkeyPatch, upright: float = UPRIGHT, curve: Calibration = UNCHANGED
 ) -> Lines:
-    model = LineModel(Blocks(upright), Alphabet("im"))
+    model = LineModel(Blocks(upright), Alphabet("im "))
     monkeypatch.setattr(module, "opened", lambda folder: model)
     return Lines(Path("blocks"), curve)
 
@@ -330,9 +336,18 @@ def test_others_read_doubtful_lines_in_languages_that_they_know(
     both = Told("c", {"eng", "kor"}, {1: "no", 2: "둘 둘셋", 3: "no", 4: "넷"}, 0.7)
     found = read_by(monkeypatch, ["kor", "eng"], first, latin, both)
     assert first.asked == [([1, 2, 3, 4], ["kor", "eng"])]
-    assert latin.asked == [([1, 3], ["eng"])], "it knows no Hangul, and 4 may be of that"
-    assert both.asked == [([2, 4], ["kor", "eng"])]
-    assert found == {1: "One", 2: "둘 둘셋", 3: "Three", 4: "넷"}
+    assert latin.asked == [([1, 3, 4], ["eng"])]
+    assert both.asked == [([2], ["kor", "eng"])]
+    assert found == {1: "One", 2: "둘 둘셋", 3: "Three", 4: "Four"}
+
+
+def test_who_reads_latin_alone_is_believed_unless_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Told("a", {"kor", "eng"}, {1: "one", 2: "둘"}, 0.95)
+    sure = Told("b", {"eng"}, {1: "ONE", 2: "2", 3: "3"}, 0.8)
+    assert read_by(monkeypatch, ["kor", "eng"], first, sure) == {1: "ONE", 2: "둘", 3: "3"}
+    doubtful = Told("c", {"eng"}, {1: "0ne", 3: "£"}, 0.6)
+    found = read_by(monkeypatch, ["kor", "eng"], first, doubtful)
+    assert found == {1: "one", 2: "둘"}, "3 may be Korean, and nothing is better than a guess"
 
 
 def test_lines_that_the_first_is_sure_of_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,13 +369,13 @@ def test_the_surer_reading_neither_drops_words_nor_makes_them_up() -> None:
     assert confidence_of(whole) == pytest.approx(0.7)
 
 
-def test_auto_is_as_ever_until_the_reader_is_put_first(
+def test_auto_reads_korean_by_the_reader_where_its_model_lies(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert isinstance(recognise.ocr_engine("auto", ["eng"]), RapidOcr)
-    monkeypatch.setattr(recognise, "OCR_ENGINES", ("lines", "rapidocr", "tesseract"))
     monkeypatch.setattr(module, "shelves", lambda: [tmp_path])
-    assert isinstance(recognise.ocr_engine("auto", ["eng"]), RapidOcr)
+    monkeypatch.setattr(recognise, "OCR_ENGINES", ("rapidocr", "lines"))
+    with pytest.raises(MissingDependency):
+        recognise.ocr_engine("auto", ["kor"])
     (tmp_path / module.MODEL).mkdir()
     for file in module.FILES:
         (tmp_path / module.MODEL / file).touch()
@@ -368,7 +383,24 @@ def test_auto_is_as_ever_until_the_reader_is_put_first(
     assert isinstance(chosen, Surest)
     assert isinstance(chosen.reader, Lines)
     assert chosen.others[0].name == "rapidocr"
-    assert isinstance(recognise.ocr_engine("auto", ["deu"]), RapidOcr)
+    for language in ("eng", "deu"):
+        assert isinstance(recognise.ocr_engine("auto", [language]), RapidOcr)
+
+
+def test_languages_by_default_are_what_the_engine_reads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "shelves", lambda: [tmp_path])
+    monkeypatch.setattr(recognise, "OCR_ENGINES", ("lines", "rapidocr"))
+    assert recognise.languages_of("auto", None) == ("eng",)
+    (tmp_path / module.MODEL).mkdir()
+    for file in module.FILES:
+        (tmp_path / module.MODEL / file).touch()
+    assert recognise.languages_of("auto", None) == ("kor", "eng")
+    assert recognise.languages_of("rapidocr", None) == ("eng",)
+    assert recognise.languages_of("auto", "deu+fra") == ("deu", "fra")
+    with pytest.raises(UnknownName):
+        recognise.languages_of("rapid", None)
 
 
 @cache

@@ -41,7 +41,6 @@ def test_languages_may_be_a_list(pdf: bytes) -> None:
         ({"pages": [None]}, "a number or a list"),
         ({"lang": ""}, "no language"),
         ({"lang": []}, "no language"),
-        ({"lang": None}, "lang is None"),
         ({"lang": [1]}, "'kor\\+eng'"),
         ({"lang": "en"}, "Did you mean 'eng'"),
         ({"lang": "eng+ko"}, "Did you mean 'kor'"),

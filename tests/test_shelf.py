@@ -10,6 +10,7 @@ from vlkit import models
 from vlkit.card import Made
 from vlkit.checkpoint import load_tensors
 from vlkit.models.clip import Clip
+from vlkit.models.lines import LineReader
 from vlkit.models.trunks import ImageTrunk
 from vlkit.recipe import load as load_recipe
 from vlkit.recipe import parse
@@ -24,7 +25,7 @@ LIMIT = 16e6
 
 def reproduces_its_outputs(folder: Path) -> None:
     model = models.load(folder)
-    assert isinstance(model, Clip | ImageTrunk)
+    assert isinstance(model, Clip | ImageTrunk | LineReader)
     stored, now = load_tensors(folder / GOLDEN), golden_outputs(model)
     assert set(stored) == set(now)
     for name, tensor in stored.items():

@@ -67,8 +67,12 @@ def read(
         str, typer.Option(help="auto, rapidocr, tesseract, pdf-text, or an installed plugin's.")
     ] = "auto",
     lang: Annotated[
-        str, typer.Option(help="Languages as Tesseract spells them, joined by +: kor+eng.")
-    ] = "eng",
+        str | None,
+        typer.Option(
+            help="Languages as Tesseract spells them, joined by +: deu+fra. Without it, Korean "
+            "and English, as far as the engine reads them."
+        ),
+    ] = None,
     pages: Annotated[str | None, typer.Option(help="Pages, from 1: 1-4,7,9-")] = None,
     password: Annotated[
         str | None,

@@ -68,7 +68,7 @@ def read_many(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     engine: str = "auto",
-    lang: str | Iterable[str] = "eng",
+    lang: str | Iterable[str] | None = None,
     pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,

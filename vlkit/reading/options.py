@@ -23,7 +23,8 @@ class ReadOptions:
         engine: ``auto``, or the name of an engine: ``rapidocr``, ``tesseract``, ``pdf-text``, or
             what an installed package adds. ``auto`` takes a PDF page's text layer where it is
             sound, and else the first OCR engine that reads the languages.
-        lang: Languages as Tesseract spells them, joined by ``+``: ``eng``, ``kor+eng``.
+        lang: Languages as Tesseract spells them, joined by ``+``: ``eng``, ``kor+eng``. None is
+            Korean and English, as far as the engine reads them.
         pages: Which pages, from 1: ``"1-4,7,9-"``. None reads all.
         password: Opens an encrypted PDF.
         allow_remote: Whether a source may be an http(s) address.
@@ -32,7 +33,7 @@ class ReadOptions:
     """
 
     engine: str = "auto"
-    lang: str = "eng"
+    lang: str | None = None
     pages: str | None = None
     password: str | None = None
     allow_remote: bool = False
@@ -42,7 +43,7 @@ class ReadOptions:
 
 def read_options(
     engine: str = "auto",
-    lang: str | Iterable[str] = "eng",
+    lang: str | Iterable[str] | None = None,
     pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
@@ -58,7 +59,7 @@ def read_options(
         raise _wrong("password", password, "Give a str")
     return ReadOptions(
         engine=engine,
-        lang=_languages(lang),
+        lang=None if lang is None else _languages(lang),
         pages=_pages(pages),
         password=password,
         allow_remote=allow_remote,

@@ -11,7 +11,7 @@ from vlkit.images import PageImage
 from vlkit.layout.finish import finish
 from vlkit.reading.options import Pages, ReadOptions, read_options
 from vlkit.reading.pipeline import Pipeline, failed_page
-from vlkit.reading.recognise import Recognise, ocr_engine, parse_languages
+from vlkit.reading.recognise import Recognise, languages_of, ocr_engine
 from vlkit.reading.stages import Engine, Stage, load_engine, load_stage
 from vlkit.reading.text_layer import judge
 from vlkit.sources import Readable, lasting, name_of, open_source
@@ -21,7 +21,7 @@ def read(
     source: Readable,
     *,
     engine: str = "auto",
-    lang: str | Iterable[str] = "eng",
+    lang: str | Iterable[str] | None = None,
     pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
@@ -73,7 +73,7 @@ class Reader:
 
     def __init__(self, options: ReadOptions) -> None:
         self.options = options
-        self.languages = parse_languages(options.lang)
+        self.languages = languages_of(options.engine, options.lang)
         self.text_engine: Engine | None = None
         if options.engine in ("auto", "pdf-text"):
             # Its OCR engine is chosen on the first page that needs one: a PDF whose text layer
@@ -122,6 +122,6 @@ class Reader:
             if not verdict.readable:
                 return self.text_engine, (
                     f"the text layer is {verdict.kind} ({verdict.reason}) and was kept: "
-                    f"its letters are not those of '{self.options.lang}'. Name its language"
+                    f"its letters are not those of '{'+'.join(self.languages)}'. Name its language"
                 )
         return self.ocr, ""

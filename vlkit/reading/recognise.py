@@ -11,7 +11,9 @@ from vlkit.images import PageImage
 from vlkit.reading.stages import Engine, load_engine
 from vlkit.reading.surest import LineEngine, Surest
 
-OCR_ENGINES = ("rapidocr", "tesseract")
+DEFAULT_LANGUAGES = ("kor", "eng")
+
+OCR_ENGINES = ("rapidocr", "lines", "tesseract")
 """In the order in which ``auto`` asks them for the languages wanted."""
 ALSO_ASKED = {"lines": ("rapidocr", "tesseract")}
 """Whom ``auto`` asks about lines that the engine it took is unsure of; no one about others'."""
@@ -49,6 +51,29 @@ def parse_languages(lang: str) -> tuple[str, ...]:
     if not languages:
         raise InputError("no language is named", remedy="Write --lang eng, or kor+eng")
     return languages
+
+
+def languages_of(engine: str, lang: str | None) -> tuple[str, ...]:
+    """The languages to read: those asked for, else of the default ones what the engine reads.
+
+    Args:
+        engine: A name, ``auto`` or ``pdf-text``, which take what the best engine here reads.
+
+    Raises:
+        InputError: No language is named.
+        UnknownName: No engine goes by that name.
+        MissingDependency: The engine does not work here.
+    """
+    if lang is not None:
+        return parse_languages(lang)
+    if engine in ("auto", "pdf-text"):
+        choices = [known for _, known in _present(OCR_ENGINES)]
+    else:
+        choices = [load_engine(engine).languages()]
+    readable = [
+        tuple(language for language in DEFAULT_LANGUAGES if language in known) for known in choices
+    ]
+    return max(readable, key=len, default=()) or DEFAULT_LANGUAGES
 
 
 def ocr_engine(name: str, languages: Sequence[str]) -> Engine:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPACE_GAP = 0.3
-"""White between two characters that is a space although none was read, in strip heights."""
+"""White that is a space for recognisers that now and then forget one."""
 EDGE = 0.04
 """White that a word's box holds on either side of its ink, in strip heights: annotators and
 other engines draw boxes that do not touch the letters."""
@@ -84,12 +84,16 @@ def ink_of(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return inside
 
 
-def split_words(glyphs: Sequence[Glyph], ink: NDArray[np.bool_]) -> list[WordSpan]:
+def split_words(
+    glyphs: Sequence[Glyph], ink: NDArray[np.bool_], space_gap: float = SPACE_GAP
+) -> list[WordSpan]:
     """Words of a line, left to right.
 
     Args:
         glyphs: Characters in reading order; spaces among them are where words may part.
         ink: [H, W], from ``ink_of`` on the strip that the characters were read from.
+        space_gap: White between two characters that is a space although none was read, in strip
+            heights.
 
     Returns:
         Spans within [0, W] that do not overlap; their texts, with a space after each that has
@@ -106,7 +110,7 @@ def split_words(glyphs: Sequence[Glyph], ink: NDArray[np.bool_]) -> list[WordSpa
     for i in range(1, len(letters)):
         left, right = letters[i - 1], letters[i]
         gap = _widest_gap(columns, _clip(left.x, width), _clip(right.x, width))
-        white = spaced[i] or gap[1] - gap[0] > SPACE_GAP * height
+        white = spaced[i] or gap[1] - gap[0] > space_gap * height
         if white or _breaks(letters, i):
             end = max(start, float(gap[0]))
             spans.append(WordSpan(tuple(letters[first:i]), start, end, white))

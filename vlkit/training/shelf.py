@@ -17,8 +17,10 @@ from vlkit.card import Made, render
 from vlkit.checkpoint import Pretrained, save_folder, save_tensors
 from vlkit.errors import OutputError
 from vlkit.models.clip import Clip
+from vlkit.models.lines import LineReader
 from vlkit.models.pairs import as_clip
 from vlkit.models.trunks import ImageTrunk
+from vlkit.onnx import HEIGHT
 
 GOLDEN = "golden.safetensors"
 
@@ -81,7 +83,7 @@ def save_for_shelf(
     return folder
 
 
-def save_golden(folder: Path, model: Clip | ImageTrunk) -> None:
+def save_golden(folder: Path, model: Clip | ImageTrunk | LineReader) -> None:
     """Write what the model makes of made-up inputs, for tests to ask for again.
 
     Raises:
@@ -98,13 +100,18 @@ def save_golden(folder: Path, model: Clip | ImageTrunk) -> None:
 
 
 @torch.no_grad()
-def golden_outputs(model: Clip | ImageTrunk) -> dict[str, Tensor]:
+def golden_outputs(model: Clip | ImageTrunk | LineReader) -> dict[str, Tensor]:
     """Vectors of a picture of waves and, of a CLIP, of the text whose tokens are 1, 2, 3, …
 
     Returns:
-        ``tokens`` ``[1, N, W]`` and, where the model has them, ``pooled`` and ``text`` ``[1, W]``.
+        ``tokens`` ``[1, N, W]`` and, where the model has them, ``pooled`` and ``text`` ``[1, W]``;
+        of a line reader ``frames`` ``[1, T, C]``.
     """
     model.eval()
+    if isinstance(model, LineReader):
+        waves = torch.linspace(0, 90, HEIGHT * 10 * HEIGHT).sin().reshape(1, HEIGHT, 10 * HEIGHT)
+        frames, _ = model.frames((127 * (1 + waves)).byte(), torch.tensor([10 * HEIGHT]))
+        return {"frames": frames}
     side = model.image.image_size
     pixels = torch.linspace(0, 60, 3 * side * side).reshape(1, 3, side, side).sin()
     if isinstance(model, ImageTrunk):

@@ -432,11 +432,11 @@ def _save(
     )
     print(f"the model is in {folder}", file=sys.stderr)
     kind = model_class(plan.model.name)
-    if plan.shelf is None and not issubclass(kind, Clip):
+    if plan.shelf is None and not issubclass(kind, Clip | LineReader):
         return
     done = kind.from_config(model.config)  # training may have sharded the model itself
     load_weights(done, trained.weights)
-    if isinstance(done, Clip):
+    if isinstance(done, Clip | LineReader):
         save_golden(folder, done)
     if plan.shelf is not None and tokens is not None:
         placed = save_for_shelf(plan.output / "shelf", plan.shelf, done, tokens, made)

@@ -6,6 +6,7 @@ words are cut at the white in the ink between its characters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -81,7 +82,9 @@ class Lines:
                 regions, partial(_strips, image.pixels), partial(_recognise, model)
             )
         source = Source(name=self.name, version=self.version)
-        return [line_of(reading, 1 / image.scale, self.calibration, source) for reading in readings]
+        unit = 1 / image.scale
+        # The model reads spaces as it reads letters: white alone parts no words, as in "11".
+        return [line_of(each, unit, self.calibration, source, math.inf) for each in readings]
 
 
 def model_folder() -> Path:

@@ -23,7 +23,7 @@ from vlkit.document import (
 from vlkit.errors import EngineError, VlkitError
 from vlkit.reading.calibration import Calibration
 from vlkit.reading.engines.regions import Region, Strip
-from vlkit.reading.words import Glyph, WordSpan, ink_of, split_words
+from vlkit.reading.words import SPACE_GAP, Glyph, WordSpan, ink_of, split_words
 
 TEXT_SHARE = 0.7
 """Share of a strip's height, in its middle, that its letters take from descender to ascender."""
@@ -67,16 +67,23 @@ def read_regions(
     return [max(some, key=lambda reading: reading.probability) for some in readings]
 
 
-def line_of(reading: Reading, unit: float, calibration: Calibration, source: Source) -> Line | None:
+def line_of(
+    reading: Reading,
+    unit: float,
+    calibration: Calibration,
+    source: Source,
+    space_gap: float = SPACE_GAP,
+) -> Line | None:
     """The line that a reading is on its page, with calibrated words; None where it has no text.
 
     Args:
         unit: Page units per pixel of the picture that the strip was cut from.
+        space_gap: As of ``split_words``.
     """
     if not reading.glyphs:
         return None
     gray = cv2.cvtColor(reading.strip.pixels, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    spans = without_noise(split_words(reading.glyphs, ink_of(gray)))
+    spans = without_noise(split_words(reading.glyphs, ink_of(gray), space_gap))
     if not spans:
         return None
     to_page = compose(reading.strip.to_picture, (unit, 0.0, 0.0, unit, 0.0, 0.0))
