@@ -331,12 +331,12 @@ def read_by(
 def test_others_read_doubtful_lines_in_languages_that_they_know(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = Told("a", {"kor", "eng"}, {1: "one", 2: "둘 two", 3: "three"}, 0.5)
-    latin = Told("b", {"eng", "deu"}, {1: "One", 2: "Two", 3: "Three", 4: "Four"}, 0.9)
+    first = Told("a", {"kor", "eng"}, {1: "one", 2: "둘 two", 3: "three"}, 0.4)
+    latin = Told("b", {"eng", "deu"}, {1: "One", 3: "Three", 4: "Four"}, 0.9)
     both = Told("c", {"eng", "kor"}, {1: "no", 2: "둘 둘셋", 3: "no", 4: "넷"}, 0.7)
     found = read_by(monkeypatch, ["kor", "eng"], first, latin, both)
     assert first.asked == [([1, 2, 3, 4], ["kor", "eng"])]
-    assert latin.asked == [([1, 3, 4], ["eng"])]
+    assert latin.asked == [([1, 2, 3, 4], ["eng"])]
     assert both.asked == [([2], ["kor", "eng"])]
     assert found == {1: "One", 2: "둘 둘셋", 3: "Three", 4: "Four"}
 
@@ -345,16 +345,24 @@ def test_who_reads_latin_alone_is_believed_unless_in_doubt(monkeypatch: pytest.M
     first = Told("a", {"kor", "eng"}, {1: "one", 2: "둘"}, 0.95)
     sure = Told("b", {"eng"}, {1: "ONE", 2: "2", 3: "3"}, 0.8)
     assert read_by(monkeypatch, ["kor", "eng"], first, sure) == {1: "ONE", 2: "둘", 3: "3"}
-    doubtful = Told("c", {"eng"}, {1: "0ne", 3: "£"}, 0.6)
+    doubtful = Told("c", {"eng"}, {1: "0ne", 3: "£"}, 0.4)
     found = read_by(monkeypatch, ["kor", "eng"], first, doubtful)
     assert found == {1: "one", 2: "둘"}, "3 may be Korean, and nothing is better than a guess"
 
 
 def test_lines_that_the_first_is_sure_of_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Told("a", {"eng"}, dict.fromkeys((1, 2, 3, 4), "sure"), 0.95)
-    other = Told("b", {"eng"}, {}, 0.9)
-    assert len(read_by(monkeypatch, ["eng"], first, other)) == 4
-    assert other.asked == []
+    first = Told("a", {"kor", "eng"}, dict.fromkeys((1, 2, 3, 4), "그렇다"), 0.95)
+    others = [Told("b", {"eng"}, {}, 0.9), Told("c", {"eng", "kor"}, {}, 0.9)]
+    assert len(read_by(monkeypatch, ["kor", "eng"], first, *others)) == 4
+    assert [other.asked for other in others] == [[], []]
+
+
+def test_hangul_read_in_doubt_may_be_latin(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Told("a", {"kor", "eng"}, {1: "HITHOU꼭", 2: "둘"}, 0.45)
+    latin = Told("b", {"eng"}, {1: "WITHOUT", 2: "="}, 0.92)
+    assert read_by(monkeypatch, ["kor", "eng"], first, latin) == {1: "WITHOUT", 2: "="}
+    unsure = Told("c", {"eng"}, {1: "WITHOUT", 2: "="}, 0.4)
+    assert read_by(monkeypatch, ["kor", "eng"], first, unsure) == {1: "HITHOU꼭", 2: "둘"}
 
 
 def test_the_surer_reading_neither_drops_words_nor_makes_them_up() -> None:

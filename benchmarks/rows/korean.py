@@ -20,6 +20,7 @@ from benchmarks.table import Row, show
 from vlkit.images import PageImage, Pixels
 from vlkit.reading.engines.tesseract_api import Api, open_api
 from vlkit.reading.orientation import to_gray
+from vlkit.reading.recognise import ocr_engine
 from vlkit.reading.stages import Engine, load_engine
 
 LANGUAGES = ("kor", "eng")
@@ -85,7 +86,9 @@ def draw(font: Path, points: int, dpi: int) -> Pixels:
 
 def _row(on: str, pixels: Pixels, truth: str) -> Row:
     image = PageImage(1, pixels.shape[1], pixels.shape[0], lambda: pixels)
-    ours = "\n".join(line.text for line in _engine("tesseract").recognise(image, LANGUAGES))
+    ours = "\n".join(line.text for line in _auto().recognise(image, LANGUAGES))
+    alone = "\n".join(line.text for line in _engine("lines").recognise(image, LANGUAGES))
+    lines = "\n".join(line.text for line in _engine("tesseract").recognise(image, LANGUAGES))
     (words,) = _api().read([to_gray(pixels)], LANGUAGES, 3)
     rapid = "\n".join(line.text for line in _engine("rapidocr").recognise(image, ["eng"]))
     share = accuracy(truth, ours)
@@ -94,6 +97,8 @@ def _row(on: str, pixels: Pixels, truth: str) -> Row:
         figure="character accuracy",
         ours=share,
         alternatives={
+            "engine lines alone": accuracy(truth, alone),
+            "engine tesseract": accuracy(truth, lines),
             "tesseract, own segmentation": accuracy(truth, " ".join(word.text for word in words)),
             "rapidocr": accuracy(truth, rapid),
         },
@@ -101,6 +106,11 @@ def _row(on: str, pixels: Pixels, truth: str) -> Row:
         reached=share >= 0.98,
         detail={"without white space": accuracy("".join(truth.split()), "".join(ours.split()))},
     )
+
+
+@cache
+def _auto() -> Engine:
+    return ocr_engine("auto", LANGUAGES)
 
 
 @cache

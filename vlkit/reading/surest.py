@@ -14,7 +14,7 @@ from vlkit.reading.engines.regions import Region
 from vlkit.reading.engines.strips import top_to_bottom
 from vlkit.reading.stages import Engine
 
-DOUBT = 0.7
+DOUBT = 0.5
 """Probability of its words, by characters, under which a reading is compared with another's."""
 
 
@@ -35,9 +35,10 @@ class Surest:
     Args:
         reader: Reads all lines.
         others: Asked in this order, each for the lines that none before was sure of. One that
-            does not read Korean is asked for every line without Hangul, and believed unless it
-            is in doubt: who reads fewer scripts reads them better (every fourth of FUNSD's
-            forms: .77 of the words by RapidOCR, .57 by our own reader).
+            does not read Korean is asked for every line without Hangul, too, and believed unless
+            it is in doubt: who reads fewer scripts reads them better (every fourth of FUNSD's
+            forms: .77 of the words by RapidOCR, .57 by our own reader). One that reads Korean is
+            then only asked for lines with Hangul.
     """
 
     name = "auto"
@@ -60,7 +61,7 @@ class Surest:
             known = [language for language in languages if language in other.languages()]
             if not known:
                 continue
-            asks, prefers = _asks, surer
+            asks, prefers = _asks_about_hangul, surer
             if missing := set(languages) - set(known):
                 if not missing <= KOREAN:
                     continue
@@ -72,22 +73,21 @@ class Surest:
         return top_to_bottom(lines)
 
 
-def _asks(line: Line | None) -> bool:
-    """Whether an engine that knows all the languages is asked for a line read so far."""
-    return confidence_of(line) < DOUBT
+def _asks_about_hangul(line: Line | None) -> bool:
+    return line is None or (confidence_of(line) < DOUBT and has_hangul(line.text))
 
 
 def _asks_specialist(line: Line | None) -> bool:
-    """Whether one that knows all but Korean is."""
-    return line is None or not has_hangul(line.text)
+    """Scribbles and stains are at times read as Hangul."""
+    return line is None or confidence_of(line) < DOUBT or not has_hangul(line.text)
 
 
 def _specialist(line: Line | None, other: Line | None) -> Line | None:
-    """Its reading, the other one, unless it is in doubt; of a line that was not read at all, which
-    may be Korean, only if it is not."""
+    """Its reading, the other one, unless it is in doubt; of a line that may be Korean, only if it
+    is not."""
     if confidence_of(other) >= DOUBT:
         return other
-    return surer(line, other) if line else None
+    return line if line is None or has_hangul(line.text) else surer(line, other)
 
 
 def confidence_of(line: Line | None) -> float:
