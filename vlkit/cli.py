@@ -64,7 +64,7 @@ def read(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="auto, rapidocr, tesseract, pdf-text, or an installed plugin's.")
+        str, typer.Option(help="auto, lines, rapidocr, tesseract, pdf-text, or a plugin's.")
     ] = "auto",
     lang: Annotated[
         str | None,
