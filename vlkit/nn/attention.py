@@ -58,7 +58,7 @@ def biacm(
     ``[Q_t‖Q_l][K_t‖K_l]ᵀ`` is that sum, and ``P[V_t‖V_l]`` is both results side by side, so one
     call does. Where layout must not teach text its scores they differ in gradients: two calls.
 
-    Source: Wang et al., "LiLT", arXiv 2202.13669, section 3.1.
+    Source: Wang et al., "LiLT", arXiv 2202.13669, section 2.1.3, equations 5 and 6.
 
     Args:
         text: Queries, keys and values [B, H, N, d_t].

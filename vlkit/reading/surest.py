@@ -74,7 +74,8 @@ class Surest:
 
 
 def _asks_about_hangul(line: Line | None) -> bool:
-    return line is None or (confidence_of(line) < DOUBT and has_hangul(line.text))
+    """A line that nobody could read is a scribble more often than it is Korean."""
+    return line is not None and confidence_of(line) < DOUBT and has_hangul(line.text)
 
 
 def _asks_specialist(line: Line | None) -> bool:
