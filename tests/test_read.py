@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -140,3 +141,11 @@ def test_a_document_without_a_page_that_was_read_writes_nothing(tmp_path: Path) 
     assert not result.readable
     assert result.written == []
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["vlkit-read.jsonl"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 2), (1, 20_000), (5_000, 1)])
+@pytest.mark.parametrize("level", [0, 255])
+def test_pictures_of_a_pixel_or_a_row_say_nothing(size: tuple[int, int], level: int) -> None:
+    (page,) = vlkit.read(np.full((*size, 3), level, np.uint8)).pages
+    assert page.error is None
+    assert page.words == []

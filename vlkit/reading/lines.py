@@ -62,7 +62,7 @@ def ink(gray: Gray) -> Mask:
     """
     # Paper is what remains when everything thinner than 1/30 of the page is wiped away.
     reach = max(15, min(gray.shape) // 30) | 1
-    small = cv2.resize(gray, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = resize(gray, 0.25)
     kernel = np.ones((max(3, reach // 4), max(3, reach // 4)), np.uint8)
     paper = cv2.blur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel), kernel.shape)
     paper = cv2.resize(paper, gray.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -290,8 +290,11 @@ def _adopt(
 
 
 def resize(gray: Gray, scale: float) -> Gray:
+    """The picture so many times as large, and a pixel at least."""
     way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    resized = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=way)
+    height, width = (round(side * scale) for side in gray.shape)
+    size = None if min(height, width) > 0 else (max(1, width), max(1, height))
+    resized = cv2.resize(gray, size, fx=scale, fy=scale, interpolation=way)
     return resized.astype(np.uint8, copy=False)
 
 

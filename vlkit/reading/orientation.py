@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vlkit.document import Page
 from vlkit.images import PageImage, Pixels
-from vlkit.reading.lines import Gray, Mask, components, ink, text_height
+from vlkit.reading.lines import Gray, Mask, components, ink, resize, text_height
 
 Rotation = Literal[0, 90, 180, 270]
 
@@ -121,8 +121,7 @@ def find_words(gray: Gray) -> Words:
     """Close up the letters of a page to words, in whatever direction they run."""
     shrink = WORKING_SIZE / max(gray.shape)
     if shrink < 1:
-        small = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        gray = small.astype(np.uint8, copy=False)
+        gray = resize(gray, shrink)
     labels, boxes = components(ink(gray))
     height = text_height(boxes)
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
