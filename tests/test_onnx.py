@@ -100,6 +100,11 @@ def folder(tmp_path_factory):
     return place
 
 
+def test_the_file_names_no_place_of_the_machine_that_wrote_it(folder):
+    written = (folder / "model.onnx").read_bytes()
+    assert b".py" not in written
+
+
 PICTURES = [picture(32, width) for width in (1, 4, 63, 64, 65, 128, 320, 640)]
 
 

@@ -48,6 +48,20 @@ def write_onnx(model: LineReader, file: Path) -> Path:
         external_data=False,
         verbose=False,
     )
+    return forget_origin(file)
+
+
+def forget_origin(file: Path) -> Path:
+    """Take out what the exporter notes of every node: the places in the code that it came from,
+    with paths of the machine that wrote it."""
+    import onnx
+
+    written = onnx.load(file)
+    graph = written.graph
+    named = (graph.node, graph.value_info, graph.input, graph.output, graph.initializer)
+    for part in (graph, *(each for parts in named for each in parts)):
+        part.ClearField("metadata_props")
+    onnx.save(written, file)
     return file
 
 
