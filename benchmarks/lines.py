@@ -2,7 +2,7 @@
 
     VLKIT_DATA=… python -m benchmarks.lines [--quick] [--only rendered,crops] [--model FOLDER]
         [--beside runs/lines-lstm] [--folded runs/lines-crops] [--lines 500] [--json FILE]
-        [--card]
+        [--every-form 4] [--card]
 
 FOLDER is a model's, or that of a run of ``vlkit train``, whose ``model`` it then is.
 
@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -66,6 +67,9 @@ def main() -> None:
     parser.add_argument("--folded", type=Path, help="fold-0 …, each trained on other folds' crops")
     parser.add_argument("--lines", type=int, default=500, help="of each rendered set")
     parser.add_argument("--crops", type=int, default=2000, help="of each set of scans")
+    parser.add_argument(
+        "--every-form", type=int, default=1, metavar="N", help="of FUNSD, each N-th"
+    )
     parser.add_argument("--json", type=Path, default=Path("benchmarks/out/lines.json"))
     parser.add_argument("--card", action="store_true", help="write the figures on the model's card")
     given = parser.parse_args()
@@ -80,6 +84,7 @@ def main() -> None:
     if model is None:
         print(f"no model.onnx in {folder}: alternatives alone are measured", file=sys.stderr)
     run = Run(folder, model, tuple(given.beside), given.folded, data, given.lines, given.crops)
+    run = replace(run, forms=given.every_form)
     if given.quick:
         run = run.quick()
     rows: list[Row] = []

@@ -23,6 +23,7 @@ from vlkit.data.elements import (
     TableSpec,
     Title,
 )
+from vlkit.data.labelled.texts import Sale
 from vlkit.data.pages import Typeset, typeset
 from vlkit.data.typefaces import Family
 from vlkit.document import Page
@@ -68,23 +69,6 @@ def document(number: int, families: tuple[Family, ...]) -> Scanned:
 
 def _say(pattern: str, rng: Random) -> str:
     return write("korean", pattern, rng)
-
-
-@dataclass(frozen=True)
-class Sale:
-    """A line of goods."""
-
-    item: str
-    pieces: int
-    price: int
-
-    @property
-    def net(self) -> int:
-        return self.pieces * self.price
-
-    @property
-    def tax(self) -> int:
-        return round(self.net * VAT)
 
 
 def _sales(rng: Random, most: int) -> list[Sale]:
@@ -140,7 +124,7 @@ def tax_invoice(rng: Random, families: tuple[Family, ...]) -> Typeset:
     for sale in sales:
         month, day = f"{rng.randrange(1, 13):02d}", f"{rng.randrange(1, 29):02d}"
         size = rng.choice(("EA", "BOX", "kg", "set", ""))
-        numbers = [_won(n) for n in (sale.pieces, sale.price, sale.net, sale.tax)]
+        numbers = [_won(n) for n in (sale.count, sale.price, sale.net, sale.tax)]
         goods.append([month, day, sale.item, size, *numbers])
     elements: list[Element] = [
         Title(rng.choice(("전자세금계산서", "세 금 계 산 서", "세금계산서(공급받는자 보관용)"))),
@@ -197,7 +181,7 @@ def receipt(rng: Random, families: tuple[Family, ...]) -> Typeset:
     sales = _sales(rng, 8)
     total = sum(sale.net for sale in sales)
     goods = [["상품명", "단가", "수량", "금액"]] + [
-        [sale.item, _won(sale.price), _won(sale.pieces), _won(sale.net)] for sale in sales
+        [sale.item, _won(sale.price), _won(sale.count), _won(sale.net)] for sale in sales
     ]
     sums = [
         ["과세물품가액", _won(round(total / (1 + VAT)))],
@@ -253,7 +237,7 @@ def statement(rng: Random, families: tuple[Family, ...]) -> Typeset:
     sales = _sales(rng, 15)
     rows = [["번호", "품명", "수량", "단가", "금액"]]
     for number, sale in enumerate(sales, start=1):
-        rows.append([str(number), sale.item, _won(sale.pieces), _won(sale.price), _won(sale.net)])
+        rows.append([str(number), sale.item, _won(sale.count), _won(sale.price), _won(sale.net)])
     rows.append(["", "총액(부가세 별도)", "", "", _won(sum(sale.net for sale in sales))])
     elements: list[Element] = [
         Title("거래명세서"),

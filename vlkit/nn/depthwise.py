@@ -13,7 +13,7 @@ class DepthwiseAlong(nn.Conv2d):
     """Each channel [B, T, C] → [B, T, C] by a kernel of its own along the frames; zeros outside.
 
     Two-dimensional, since those run on channels that lie last, and with a gradient of our own:
-    on a processor PyTorch's takes several times as long as all else in a block.
+    on a processor PyTorch's takes twice as long.
 
     Args:
         channels: C.

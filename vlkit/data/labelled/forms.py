@@ -35,7 +35,7 @@ from vlkit.data.labelled.segments import (
     check_distinct,
     lay_out,
     links,
-    span_entities,
+    spanned_page,
 )
 from vlkit.document import Entity, Page
 from vlkit.errors import InputError, VlkitError
@@ -138,12 +138,7 @@ def _spanned_page(content: Spanned) -> Page:
         (segment, [Piece((word.id,), word.text, word.box) for word in segment.words])
         for segment in content.document
     ]
-    laid = lay_out(rows, content.img.width, content.img.height)
-    known = {word.id for segment in content.document for word in segment.words}
-    entities = span_entities(content.label_entities, laid, known, FORM_LABELS)
-    ids = {span.entity_id for span in content.label_entities}
-    relations = links(content.label_linkings, ids, entities)
-    return laid.page.model_copy(update={"entities": entities, "relations": relations})
+    return spanned_page(content, rows, FORM_LABELS)
 
 
 def _form_page(form: Sequence[Segment], width: float, height: float) -> Page:

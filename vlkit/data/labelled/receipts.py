@@ -32,7 +32,7 @@ from vlkit.data.labelled.documents import (
     validated,
     with_fields_as_entities,
 )
-from vlkit.data.labelled.segments import Piece, Segment, Spanned, lay_out, links, span_entities
+from vlkit.data.labelled.segments import Piece, Segment, Spanned, lay_out, spanned_page
 from vlkit.data.labelled.values import Found, find_amounts, find_dates, find_text
 from vlkit.document import Block, Box, Line, Page, Word, box_union
 from vlkit.errors import DamagedInput, InputError
@@ -189,12 +189,7 @@ def _published(content: _Cord) -> tuple[Page, dict[str, int]]:
 def _revised(content: Spanned) -> Page:
     owner = {index: span.entity_id for span in content.label_entities for index in span.word_idx}
     rows = [(segment, list(_joined(segment, owner))) for segment in content.document]
-    laid = lay_out(rows, content.img.width, content.img.height)
-    known = {word.id for segment in content.document for word in segment.words}
-    entities = span_entities(content.label_entities, laid, known, CORD_LABELS)
-    ids = {span.entity_id for span in content.label_entities}
-    relations = links(content.label_linkings, ids, entities)
-    return laid.page.model_copy(update={"entities": entities, "relations": relations})
+    return spanned_page(content, rows, CORD_LABELS)
 
 
 def _joined(segment: Segment, owner: dict[int, int]) -> Iterator[Piece]:

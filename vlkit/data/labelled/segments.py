@@ -105,6 +105,26 @@ def lay_out(
     return Laid(Page(number=1, width=width, height=height, items=list(blocks)), places)
 
 
+def spanned_page(
+    content: Spanned, rows: Iterable[tuple[Segment, Sequence[Piece]]], labels: Sequence[str]
+) -> Page:
+    """The page of an annotation whose entities go beside its segments.
+
+    Args:
+        rows: Its segments, and what becomes their words.
+        labels: The set's.
+
+    Raises:
+        InputError: As of ``lay_out``, ``span_entities`` and ``links``.
+    """
+    laid = lay_out(rows, content.img.width, content.img.height)
+    known = {word.id for segment in content.document for word in segment.words}
+    entities = span_entities(content.label_entities, laid, known, labels)
+    ids = {span.entity_id for span in content.label_entities}
+    relations = links(content.label_linkings, ids, entities)
+    return laid.page.model_copy(update={"entities": entities, "relations": relations})
+
+
 def span_entities(
     spans: Iterable[Span], laid: Laid, known: set[int], labels: Sequence[str]
 ) -> list[Entity]:
