@@ -24,6 +24,7 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.line_rows.detection import detection_rows
 from benchmarks.line_rows.pages import document_rows, form_rows, korean_rows
 from benchmarks.line_rows.readers import of_run, our_model
 from benchmarks.line_rows.rendered import crop_rows, onnx_rows, rendered_rows, speed_rows
@@ -38,6 +39,7 @@ AREAS: Mapping[str, Callable[[Run], Iterator[Row]]] = {
     "documents": document_rows,
     "korean": korean_rows,
     "forms": form_rows,
+    "detection": detection_rows,
     "speed": speed_rows,
     "onnx": onnx_rows,
 }

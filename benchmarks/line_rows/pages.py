@@ -58,10 +58,10 @@ Kept = list[dict[str, Any]]
 
 def document_rows(run: Run) -> Iterator[Row]:
     """Generated tax invoices, receipts and statements."""
-    drawn = [documents.document(number, _families()) for number in range(run.pages)]
+    drawn = [documents.document(number, families()) for number in range(run.pages)]
     for kind in documents.KINDS:
         some = [each for each in drawn if each.kind == kind]
-        examples = [_example(each.page) for each in some]
+        examples = [example_of(each.page) for each in some]
         yield from _compare(f"Korean {kind}s", examples, [each.pixels for each in some], run)
 
 
@@ -81,7 +81,7 @@ def korean_rows(run: Run) -> Iterator[Row]:
     (page,) = read_document(pdf, engine="pdf-text").pages
     drawn = pypdfium2.PdfDocument(pdf)[0].render(scale=PDF_DPI / 72, rev_byteorder=True).to_numpy()
     pixels = np.ascontiguousarray(drawn[:, :, :3])
-    yield from _compare("korean/ PDF", [_example(_in_pixels(page))], [pixels], run)
+    yield from _compare("korean/ PDF", [example_of(_in_pixels(page))], [pixels], run)
 
 
 def form_rows(run: Run) -> Iterator[Row]:
@@ -91,13 +91,13 @@ def form_rows(run: Run) -> Iterator[Row]:
     examples = read_examples(run.data / "funsd")[:: run.forms]
     pictures = [pixels_of(example) for example in examples]
     name = f"{BEFORE} {version('rapidocr')} {REVISION}"
-    before = kept(name, pictures, partial(_read, load_engine("rapidocr"), ("eng",)))
+    before = kept(name, pictures, partial(read_pages, load_engine("rapidocr"), ("eng",)))
     for on, ours in (
         ("FUNSD, engine lines", Lines(run.folder) if run.model else None),
         ("FUNSD, auto", _auto()),
     ):
-        mine = {OURS: _read(ours, KOREAN, pictures)} if ours else {}
-        yield from _rows(on, examples, {BEFORE: before, **mine}, BEFORE)
+        mine = {OURS: read_pages(ours, KOREAN, pictures)} if ours else {}
+        yield from score_rows(on, examples, {BEFORE: before, **mine}, BEFORE)
 
 
 def _auto() -> Engine | None:
@@ -112,20 +112,20 @@ def _auto() -> Engine | None:
 def _compare(
     on: str, examples: Sequence[ReadingExample], pictures: Sequence[Pixels], run: Run
 ) -> Iterator[Row]:
-    yield from _rows(on, examples, _readings(pictures, run), TESSERACT)
+    yield from score_rows(on, examples, _readings(pictures, run), TESSERACT)
 
 
 def _readings(pictures: Sequence[Pixels], run: Run) -> dict[str, list[Kept]]:
     """By Tesseract, and by our engine where there is a model."""
     other = load_engine("tesseract")
     name = f"tesseract engine {other.version} {REVISION}"
-    found = {TESSERACT: kept(name, pictures, partial(_read, other, KOREAN))}
+    found = {TESSERACT: kept(name, pictures, partial(read_pages, other, KOREAN))}
     if run.model:
-        found[OURS] = _read(Lines(run.folder), KOREAN, pictures)
+        found[OURS] = read_pages(Lines(run.folder), KOREAN, pictures)
     return found
 
 
-def _read(engine: Engine, languages: Sequence[str], pictures: Sequence[Pixels]) -> list[Kept]:
+def read_pages(engine: Engine, languages: Sequence[str], pictures: Sequence[Pixels]) -> list[Kept]:
     """As ``vlkit.read`` does: every page set upright and straight first."""
     stages = [load_stage("orient"), load_stage("deskew"), Recognise(engine, languages)]
     pipeline = Pipeline(stages)
@@ -146,7 +146,7 @@ def _image(pixels: Pixels) -> PageImage:
 # Rows
 
 
-def _rows(
+def score_rows(
     on: str,
     examples: Sequence[ReadingExample],
     found: Mapping[str, Sequence[Kept]],
@@ -198,7 +198,7 @@ def _texts(pages: Sequence[Kept]) -> str:
 # Pages
 
 
-def _example(page: Page) -> ReadingExample:
+def example_of(page: Page) -> ReadingExample:
     whole = Document(name="", pages=[page]).model_copy(deep=True).pages[0]
     for word in whole.words:
         word.text = normalise(word.text)
@@ -212,7 +212,7 @@ def _in_pixels(page: Page) -> Page:
     return moved(Document(name="", pages=[page]), matrix, size).pages[0]
 
 
-def _families() -> tuple[Family, ...]:
+def families() -> tuple[Family, ...]:
     """Of the recipe's fonts those that documents are set in.
 
     Raises:
