@@ -15,27 +15,12 @@ from decimal import Decimal
 
 import numpy as np
 
+from vlkit.values.dates import dates
+
 MOST_WRONG = 0.25
 """Of a text's letters and digits: edits with which it is still found."""
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = f"({'|'.join(_MONTHS)})[a-z]*"
-_APART = (r"\s*/\s*", r"\s*\.\s*", r"\s*-\s*")
-_LOOSELY = r"[\s.,/'\-]*"
-_DATES = (
-    *(
-        re.compile(rf"(?<!\d)(\d{{1,4}}){apart}(\d{{1,2}}){apart}(\d{{4}}|\d{{1,2}}(?!\d))")
-        for apart in _APART
-    ),
-    re.compile(rf"(?<!\d)(\d{{1,2}}){_LOOSELY}{_MONTH}{_LOOSELY}(\d{{4}}|\d{{2}}(?!\d))"),
-    re.compile(rf"{_MONTH}{_LOOSELY}(\d{{1,2}})(?:st|nd|rd|th)?[\s,.]+'?(\d{{4}}|\d{{2}}(?!\d))"),
-    re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)"),
-    re.compile(r"(?<!\d)(\d{2})(\d{2})(\d{4})(?!\d)"),
-)
 _AMOUNT = re.compile(r"\d[\d,]*(?:\s?\.\s?\d+)?")
-
-Day = tuple[int, int, int]
-"""Year, month, day."""
 
 
 @dataclass(frozen=True)
@@ -127,35 +112,6 @@ def find_dates(value: str, lines: Sequence[Sequence[str]]) -> list[Found]:
                 exact = re.sub(r"\W", "", text[start:stop].casefold()) == digits
                 found.append(Found(_span(homes, start, stop), exact))
     return found
-
-
-def dates(text: str) -> Iterator[tuple[int, int, frozenset[Day]]]:
-    """Start and stop of each date in a text, and the days that it can mean.
-
-    ``5/3/18`` can be the 5th of March or the 3rd of May 2018, or the 18th of March 2005.
-    """
-    for pattern in _DATES:
-        for match in pattern.finditer(text.casefold()):
-            if days := frozenset(_days(match.groups())):
-                yield match.start(), match.end(), days
-
-
-def _days(parts: Sequence[str]) -> Iterator[Day]:
-    first, second, third = parts
-    if second.isalpha():
-        orders = [(third, _number_of(second), first)]
-    elif first.isalpha():
-        orders = [(third, _number_of(first), second)]
-    else:
-        orders = [(third, second, first), (third, first, second), (first, second, third)]
-    for written, month, day in orders:
-        year = int(written) + (2000 if len(written) <= 2 else 0)
-        if 1900 <= year < 2100 and 1 <= int(month) <= 12 and 1 <= int(day) <= 31:
-            yield year, int(month), int(day)
-
-
-def _number_of(month: str) -> str:
-    return str(_MONTHS.index(month) + 1)
 
 
 # Amounts
