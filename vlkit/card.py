@@ -45,7 +45,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training run took.
+    """What a training run took; no steps where the weights were trained elsewhere.
 
     Attributes:
         machine: Processor or accelerator, and how many processes.
@@ -87,8 +87,7 @@ def render(made: Made, figures: Sequence[EvalResult] = ()) -> str:
         _figures(figures) if figures else "None measured yet.",
         "## Made by",
         f"```\n{made.command}\n```",
-        f"{cost.parameters:,} parameters; {cost.steps:,} steps, {cost.samples:,} samples, "
-        f"{_duration(cost.seconds)} on {cost.machine}.",
+        f"{cost.parameters:,} parameters; {_spent(cost)}.",
         ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items())),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -144,6 +143,15 @@ def _figures(figures: Sequence[EvalResult]) -> str:
         ]
     commands = "\n".join(dict.fromkeys(result.command for result in figures))
     return "\n".join(rows) + f"\n\nMeasured by\n\n```\n{commands}\n```"
+
+
+def _spent(cost: Cost) -> str:
+    if not cost.steps:
+        return "trained elsewhere"
+    return (
+        f"{cost.steps:,} steps, {cost.samples:,} samples, {_duration(cost.seconds)} on "
+        f"{cost.machine}"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Model folders: ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``README.md``.
 
-Weights are safetensors and never pickles, which can run code. A model that shares a trunk leaves
-the trunk's weights out and names it by id and SHA-256; a trunk of another hash is refused.
+Weights lie as ``vlkit.tensors`` says. A model that shares a trunk leaves the trunk's weights out
+and names it by id and SHA-256; a trunk of another hash is refused.
 """
 
 from __future__ import annotations
@@ -16,37 +16,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vlkit import __version__, recipe
 from vlkit.errors import CheckpointError, OutputError
 from vlkit.files import end_replacing, replace_folder
-from vlkit.shelves import shelves
+from vlkit.shelves import WEIGHTS as WEIGHTS
+from vlkit.shelves import Trunk, trunk_folder, weight_files, weights_sha256
+from vlkit.tensors import load_tensors as load_tensors
+from vlkit.tensors import load_weight_files as load_weight_files
+from vlkit.tensors import save_tensors as save_tensors
 
-CONFIG, WEIGHTS, TOKENIZER, CARD = (
-    "config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "README.md",
-)
-_PICKLE_HEADS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """The trunk that a model stands on.
-
-    Attributes:
-        name: Its folder's name on the shelf.
-        sha256: Of its ``model.safetensors``.
-        prefix: What its weights' names begin with in the model, e.g. ``"image."``.
-    """
-
-    name: str
-    sha256: str
-    prefix: str
+CONFIG, TOKENIZER, CARD = "config.json", "tokenizer.json", "README.md"
 
 
 @dataclass(frozen=True)
@@ -60,56 +41,6 @@ class ModelFolder:
     tokenizer: Path | None = None
     trunk: Trunk | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors, on the CPU and each by itself, even if some share memory.
-
-    Raises:
-        OSError: The file can't be written.
-    """
-    apart: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in tensors.items():
-        plain = tensor.detach().cpu().contiguous()
-        whole = plain.untyped_storage().nbytes() == plain.numel() * plain.element_size()
-        shared = plain.untyped_storage().data_ptr() in seen or not whole
-        apart[name] = plain.clone() if shared else plain
-        seen.add(apart[name].untyped_storage().data_ptr())
-    try:
-        save_file(apart, path, metadata={"format": "pt"})
-    except SafetensorError as error:  # a full disk too, which is else an OSError everywhere
-        raise OSError(str(error)) from error
-    path.chmod(0o644)  # it writes files that nobody else may read
-
-
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, on the CPU.
-
-    Raises:
-        CheckpointError: No such file, a damaged one, or a pickle.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(9)
-    except OSError as error:
-        raise CheckpointError(
-            f"the weights can't be read: {error.strerror}", remedy="Check the name", file=path
-        ) from error
-    # The length of a safetensors header may begin as pickles do, but then the header follows.
-    if head.startswith(_PICKLE_HEADS) and head[8:] != b"{":
-        raise CheckpointError(
-            "this is a pickled file, which can run code when it is opened",
-            remedy="Save it as safetensors where you trust it, with safetensors.torch.save_file",
-            file=path,
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"this is no whole safetensors file: {error}", remedy="Fetch it again", file=path
-        ) from error
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], *, file: object = None) -> None:
@@ -223,7 +154,7 @@ def _card_facts(folder: Path, model: str) -> Any:
 def _without_trunk(
     weights: dict[str, Tensor], folder: Path, prefix: str
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
-    for name, tensor in load_tensors(folder / WEIGHTS).items():
+    for name, tensor in load_weight_files(folder).items():
         mine = weights.pop(prefix + name, None)
         if mine is None or not torch.equal(mine.cpu(), tensor):
             raise CheckpointError(
@@ -231,7 +162,7 @@ def _without_trunk(
                 remedy="Train with the trunk frozen, or save a standalone model",
                 file=folder,
             )
-    hashed = sha256(folder / WEIGHTS)
+    hashed = weights_sha256(folder)
     return {"name": folder.name, "sha256": hashed, "prefix": prefix}, weights
 
 
@@ -243,12 +174,13 @@ def load_folder(folder: Path) -> ModelFolder:
     """
     described = read_config(folder)
     pickled = [name for name in ("pytorch_model.bin", "model.pt") if (folder / name).exists()]
-    if pickled and not (folder / WEIGHTS).exists():
+    if pickled and not weight_files(folder):
         load_tensors(folder / pickled[0])
-    weights = load_tensors(folder / WEIGHTS)
+    weights = load_weight_files(folder)
     trunk = recipe.parse(described.pop("trunk"), Trunk) if "trunk" in described else None
     if trunk is not None:
-        weights |= _weights_of(trunk, (folder.parent, *shelves()), folder)
+        stem = load_weight_files(trunk_folder(trunk, folder))
+        weights |= {trunk.prefix + name: weight for name, weight in stem.items()}
     tokenizer = folder / TOKENIZER
     return ModelFolder(
         folder,
@@ -276,25 +208,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(described.get("model"), str) or "config" not in described:
         raise CheckpointError(f"{CONFIG} is not that of a vlkit model", file=folder)
     return described
-
-
-def _weights_of(trunk: Trunk, places: Sequence[Path], folder: Path) -> dict[str, Tensor]:
-    found = [file for place in places if (file := place / trunk.name / WEIGHTS).exists()]
-    for file in found:
-        if sha256(file) == trunk.sha256:
-            return {trunk.prefix + name: tensor for name, tensor in load_tensors(file).items()}
-    if found:
-        raise CheckpointError(
-            f"this model stands on another trunk than {found[0].parent}: SHA-256 "
-            f"{trunk.sha256[:12]}… is needed, {sha256(found[0])[:12]}… is there",
-            remedy="Take the trunk that it was trained with, or train it again on this one",
-            file=folder,
-        )
-    raise CheckpointError(
-        f"its trunk {trunk.name} is missing: {places[0] / trunk.name / WEIGHTS}",
-        remedy=f"Put the folder {trunk.name} beside it, or install vlkit-shelf (`make shelf`)",
-        file=folder,
-    )
 
 
 def resolve(

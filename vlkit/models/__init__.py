@@ -22,6 +22,7 @@ MODELS = {
     "lilt": "vlkit.models.lilt:Lilt",
     "lines": "vlkit.models.lines:LineReader",
     "image-trunk": "vlkit.models.trunks:ImageTrunk",
+    "trunk-text": "vlkit.models.trunks:TextTrunk",
 }
 
 

@@ -19,10 +19,11 @@ from vlkit.errors import OutputError
 from vlkit.models.clip import Clip
 from vlkit.models.lines import LineReader
 from vlkit.models.pairs import as_clip
-from vlkit.models.trunks import ImageTrunk
+from vlkit.models.trunks import ImageTrunk, TextTrunk
 from vlkit.onnx import HEIGHT
 
 GOLDEN = "golden.safetensors"
+TEXT_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def save_for_shelf(
     return folder
 
 
-def save_golden(folder: Path, model: Clip | ImageTrunk | LineReader) -> None:
+def save_golden(folder: Path, model: Clip | ImageTrunk | LineReader | TextTrunk) -> None:
     """Write what the model makes of made-up inputs, for tests to ask for again.
 
     Raises:
@@ -100,7 +101,7 @@ def save_golden(folder: Path, model: Clip | ImageTrunk | LineReader) -> None:
 
 
 @torch.no_grad()
-def golden_outputs(model: Clip | ImageTrunk | LineReader) -> dict[str, Tensor]:
+def golden_outputs(model: Clip | ImageTrunk | LineReader | TextTrunk) -> dict[str, Tensor]:
     """Vectors of a picture of waves and, of a CLIP, of the text whose tokens are 1, 2, 3, …
 
     Returns:
@@ -108,6 +109,9 @@ def golden_outputs(model: Clip | ImageTrunk | LineReader) -> dict[str, Tensor]:
         of a line reader ``frames`` ``[1, T, C]``.
     """
     model.eval()
+    if isinstance(model, TextTrunk):
+        read = model(torch.arange(1, TEXT_TOKENS + 1)[None])
+        return {"tokens": read.tokens, "pooled": read.pooled}
     if isinstance(model, LineReader):
         waves = torch.linspace(0, 90, HEIGHT * 10 * HEIGHT).sin().reshape(1, HEIGHT, 10 * HEIGHT)
         frames, _ = model.frames((127 * (1 + waves)).byte(), torch.tensor([10 * HEIGHT]))
