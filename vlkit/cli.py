@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from vlkit import __version__, cli_models
-from vlkit.errors import OutputError, UnknownName, VlkitError
+from vlkit.errors import InputError, OutputError, UnknownName, VlkitError
 from vlkit.extras import require
 
 if TYPE_CHECKING:
@@ -138,13 +138,16 @@ def read(
 @app.command("eval")
 def evaluate_task(
     task: Annotated[
-        str, typer.Argument(help="reading, reading-order, layout, tables, parse or retrieval.")
+        str,
+        typer.Argument(
+            help="reading, reading-order, layout, tables, parse, entities, relations or retrieval."
+        ),
     ],
     model: Annotated[
         str,
         typer.Argument(
             help="An engine's name; for reading-order: order; for parse a folder of .md or .json; "
-            "for retrieval a model's folder or name."
+            "for entities and relations: rules; for retrieval a model's folder or name."
         ),
     ],
     data: Annotated[Path, typer.Option(help="Folder of pages or pictures and their truth.")],
@@ -154,6 +157,17 @@ def evaluate_task(
     lang: Annotated[
         str, typer.Option(help="Languages as Tesseract spells them, joined by +: kor+eng.")
     ] = "eng",
+    boxes: Annotated[
+        str | None,
+        typer.Option(help="For entities and relations: words, segments or pixels alone."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="For entities and relations: means over so many parts of the data."),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="With --folds: the field whose values stay in one part.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the result as JSON.")] = None,
 ) -> None:
     """Measure reading, layout, tables, search, or anyone's Markdown and JSON, on your own data.
@@ -168,10 +182,34 @@ def evaluate_task(
 
     parse: edit_distance, order_distance, teds, teds_s, of NAME.md or NAME.json.
 
+    entities, relations: {precision,recall,f1}.{words,segments,pixels}: gold words with their own
+    boxes, gold words with their segment's, and words read from the pictures. An entity is right
+    with its words and label, a relation with both its ends, which the model has to find too.
+    The labels of EC-FUNSD's revision do not compare with figures published for FUNSD.
+
     retrieval: {t2i,i2t}_{r1,r5,r10}, of pictures with captions.
     """
     with _Progress() as progress:
-        if task == "retrieval":
+        if task in ("entities", "relations"):
+            from vlkit.reading.evaluate_entities import evaluate_entities
+
+            result = evaluate_entities(
+                task,
+                model,
+                data,
+                split=split,
+                lang=lang,
+                boxes=boxes,
+                folds=folds,
+                group=group,
+                on_total=progress.expect,
+                on_item=progress.advance,
+            )
+        elif (boxes, folds, group) != (None, None, None):
+            raise InputError(
+                f"{task} takes no --boxes, --folds or --group", remedy="Leave them out"
+            )
+        elif task == "retrieval":
             require("models")
             from vlkit.retrieval.evaluate import evaluate_retrieval
 
@@ -193,6 +231,8 @@ def evaluate_task(
     for name, value in result.metrics.items():
         typer.echo(f"{name:24} {value:.4f}")
     typer.echo("  ".join(f"{name} {count}" for name, count in result.counts.items()))
+    if result.note:
+        typer.echo(result.note)
     if json:
         from vlkit.files import write_atomically
 

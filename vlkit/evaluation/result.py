@@ -50,13 +50,15 @@ class EvalResult(BaseModel):
     """Figures of one task on one set.
 
     Attributes:
-        task: ``reading``, ``reading-order``, ``layout``, ``tables``, ``parse`` or ``retrieval``.
+        task: ``reading``, ``reading-order``, ``layout``, ``tables``, ``parse``, ``entities``,
+            ``relations`` or ``retrieval``.
         model: What was measured: an engine, a model, or a folder of predictions.
         data: Name of the data's folder.
         split: Name of the split file; None for everything in the folder.
         counts: How much was measured (pages, words, …).
         metrics: Figures by their fixed names, as `vlkit eval --help` lists them.
         command: What to type to get them again.
+        note: What has to be known to compare them with others.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -69,3 +71,4 @@ class EvalResult(BaseModel):
     metrics: dict[str, float]
     command: str
     versions: dict[str, str]
+    note: str = ""

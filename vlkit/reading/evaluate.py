@@ -77,13 +77,13 @@ def evaluate(
         InputError: The folder holds nothing of the kind.
     """
     if task not in TASKS:
-        raise UnknownName("task", task, [*TASKS, "retrieval"])
+        raise UnknownName("task", task, [*TASKS, "entities", "relations", "retrieval"])
     if not data.is_dir():
         raise InputError("there is no such folder", remedy="Check --data", file=data)
     job = Job(
         model,
         data,
-        _split_names(data, split),
+        split_names(data, split),
         lang,
         begin=lambda total: on_total(task, total),
         step=lambda: on_item(task),
@@ -104,7 +104,12 @@ def evaluate(
     )
 
 
-def _split_names(data: Path, split: str | None) -> list[str] | None:
+def split_names(data: Path, split: str | None) -> list[str] | None:
+    """The items of ``data/SPLIT.txt``; None without a split.
+
+    Raises:
+        InputError: There is no such file.
+    """
     if split is None:
         return None
     path = data / f"{split}.txt"
