@@ -26,6 +26,7 @@ FLOORS = {
         "export",
         "onnx",
         "data",
+        "entities",
         "recipe",
         "card",
         "evaluation",
@@ -34,8 +35,8 @@ FLOORS = {
     ],
     2: ["nn", "adapters", "losses", "checkpoint", "tensors"],
     3: ["models"],
-    4: ["reading", "retrieval", "training"],
-    5: ["__init__", "__main__", "cli", "cli_models", "doctor", "service", "demo"],
+    4: ["extraction", "reading", "retrieval", "training"],
+    5: ["__init__", "__main__", "cli", "cli_extract", "cli_models", "doctor", "service", "demo"],
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,72 @@
+"""Which entities are linked, from the odds that a relation head gives.
+
+The same decisions as ``vlkit.models.lilt_heads.RelationHead.decode``, for one document and without
+torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class Link(NamedTuple):
+    """Two linked entities by their places in the list of all, and how probable that is."""
+
+    parent: int
+    child: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class LinkRules:
+    """What may be linked.
+
+    Attributes:
+        types: Labels of entities, in the head's order.
+        links: Pairs of these, parent first.
+        one_parent: Whether an entity has at most one parent.
+    """
+
+    types: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+    one_parent: bool
+
+    def allowed(self, parents: Sequence[int], children: Sequence[int]) -> NDArray[np.bool_]:
+        """[P, C], for types by their numbers."""
+        table = np.zeros((len(self.types), len(self.types)), bool)
+        for parent, child in self.links:
+            table[self.types.index(parent), self.types.index(child)] = True
+        found: NDArray[np.bool_] = table[np.ix_(parents, children)]
+        return found
+
+
+def decode(odds: Floats, one_parent: bool) -> Iterator[Link]:
+    """The links, in order of their children.
+
+    With one parent a child's candidates and "none", whose score is 0, share one softmax, so that
+    the best of several likely parents is taken and the others are not. Else each pair is judged
+    by itself. A child's links depend on no other child's.
+
+    Args:
+        odds: [P, C] logarithms of yes against no; minus infinity where no link may be.
+    """
+    if not odds.size:
+        return
+    if one_parent:
+        highest = np.maximum(odds.max(axis=0), 0)
+        shares = np.exp(odds - highest)
+        probabilities = shares / (shares.sum(axis=0) + np.exp(-highest))
+        parents = odds.argmax(axis=0)
+        for child in np.flatnonzero(odds.max(axis=0) > 0):
+            parent = parents[child]
+            yield Link(int(parent), int(child), float(probabilities[parent, child]))
+        return
+    for child, parent in np.argwhere(odds.T > 0):
+        yield Link(int(parent), int(child), float(1 / (1 + np.exp(-odds[parent, child]))))
