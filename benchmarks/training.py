@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.plain_detailclip import PlainStep, average
+from benchmarks.resident import forget_peak, status
 from benchmarks.table import Row, show, write
 from vlkit.adapters.config import AdapterConfig
 from vlkit.losses.distillation import moved_centre
@@ -270,12 +270,6 @@ def work(name: str, size: Size) -> float:
     return float(counter.get_total_flops()) / 2e9
 
 
-def status(key: str) -> int:
-    """Bytes of a line in Linux's account of this process."""
-    found = re.search(rf"{key}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) * 1024 if found else 0
-
-
 def peak_memory(name: str, size: Size, count: int) -> int:
     """Bytes over what a process holds that has imported everything and built nothing."""
     if DEVICE == "cuda":
@@ -286,7 +280,7 @@ def peak_memory(name: str, size: Size, count: int) -> int:
         return torch.cuda.max_memory_allocated()
     # Everything is imported by a model that is thrown away.
     ARMS[name](SIZES["nano"], 2)()
-    Path("/proc/self/clear_refs").write_text("5")
+    forget_peak()
     before = status("VmRSS")
     step = ARMS[name](size, count)
     for _ in range(2):
