@@ -19,13 +19,13 @@ from vlkit.data.rendered import OTHERS, RenderedLine  # noqa: E402
 from vlkit.errors import CheckpointError, InputError, RecipeError  # noqa: E402
 from vlkit.losses.ctc import ctc, ctc_of_columns  # noqa: E402
 from vlkit.onnx import Alphabet  # noqa: E402
-from vlkit.training.logs import read_log  # noqa: E402
-from vlkit.training.sources import (  # noqa: E402
+from vlkit.training.lines import (  # noqa: E402
     LineSource,
     LineValidation,
     MixedLines,
     line_batch,
 )
+from vlkit.training.logs import read_log  # noqa: E402
 from vlkit.training.train import train_recipe  # noqa: E402
 
 ALPHABET = Alphabet(OTHERS)

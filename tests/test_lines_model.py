@@ -15,7 +15,7 @@ from vlkit.errors import InputError  # noqa: E402
 from vlkit.losses.ctc import ctc, ctc_of_columns  # noqa: E402
 from vlkit.models.lines import LineReader, LineReaderConfig  # noqa: E402
 from vlkit.onnx import UNKNOWN, Alphabet, in_batch, runs  # noqa: E402
-from vlkit.training.sources import LineSource, LineValidation, line_batch  # noqa: E402
+from vlkit.training.lines import LineSource, LineValidation, line_batch  # noqa: E402
 
 SMALL = {"stem": (4, 6, 8), "width": 16, "depth": 2, "heads": 2, "kernel": 5}
 MIXERS = ("conv", "attention", "lstm")

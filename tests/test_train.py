@@ -316,7 +316,7 @@ def test_weights_of_another_architecture_are_refused(recipe: Path, tmp_path: Pat
             message = rf"model\.config\.image\.{key} is {there} there and {here} here"
             with pytest.raises(CheckpointError, match=message):
                 train_recipe(recipe, [output, weights, f"model.config.image.{key}={here}"])
-    with pytest.raises(CheckpointError, match="holds a clip, not an image-trunk"):
+    with pytest.raises(CheckpointError, match="holds a clip, not the image-trunk that is needed"):
         train_recipe(recipe, [output, f"trunk.folder={folder}"])
     with pytest.raises(CheckpointError, match="holds a image-trunk, not a clip"):
         train_recipe(recipe, [output, f"model.start={trunk}"])

@@ -32,7 +32,7 @@ from benchmarks.line_rows.texts import Language
 from vlkit import recipe
 from vlkit.data.rendered import LineRenderer, LineSettings, normalise
 from vlkit.models.lines import LineReader, LineReaderConfig
-from vlkit.training.sources import LineSource
+from vlkit.training.lines import LineSource
 from vlkit.training.task import Batch
 
 ARMS: Mapping[str, Mapping[str, Any]] = {

@@ -189,9 +189,9 @@ def sample(crops: Iterable[Crop], count: int) -> list[Crop]:
     return [every[index] for index in chosen]
 
 
-def company_folds(companies: Sequence[str]) -> list[int]:
-    """A fold for each receipt, the same for all of a company."""
-    known = {company: i % FOLDS for i, company in enumerate(sorted(set(companies)))}
+def company_folds(companies: Sequence[str], count: int = FOLDS) -> list[int]:
+    """A fold for each receipt, of so many, the same for all of a company."""
+    known = {company: i % count for i, company in enumerate(sorted(set(companies)))}
     return [known[company] for company in companies]
 
 

@@ -13,12 +13,17 @@ In training layout does not teach text its scores (equation 6), and text learns 
 fast (2.3), so that layout stays fit for other trunks::
 
     stage = "pretraining"
+    [documents]
+    objective = "pretraining"
     [optimizer]
     rate = 2e-5
     betas = [0.9, 0.999]
     weight_decay = 1e-2
     [optimizer.groups.text]
     rate = 2e-8
+    [schedule]
+    warmup = 0.1
+    decay = "linear"
 
 The paper leaves open, and here it is so: Boxes are chosen by segment, all tokens of one box
 together, since a box that stands at a token's neighbour would be no question. Boxes that replace

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from vlkit.errors import VlkitError
 from vlkit.training.task import Batch
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,66 @@ def sample_at(position: int, count: int, seed: int) -> int:
     """Which of ``count`` samples stands at a position: every epoch another permutation."""
     epoch, place = divmod(position, count)
     return int(_order(count, seed, epoch)[place])
+
+
+class Pools(Generic[Item]):
+    """Numbered samples in batches of such as are about as long.
+
+    Samples are drawn by their position's number, a pool of several steps at a time, and each of
+    the pool's steps gets a run of them as sorted by length: so little of a batch is padding. Steps
+    take turns among ``lanes``, each with its own pools; so processes that load steps in turn draw
+    every sample once, as long as their number divides that of the lanes. While a pool is handed
+    out, the next is drawn, a batch at each step.
+
+    Args:
+        draw: Gives the sample of a number.
+        length: Of a sample.
+        size: Samples of a step, of all processes together.
+        pool: Steps of a pool.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[int], Item],
+        length: Callable[[Item], int],
+        size: int,
+        pool: int,
+        lanes: int,
+    ) -> None:
+        self.draw = draw
+        self.length = length
+        self.size = size
+        self.pool = pool
+        self.lanes = lanes
+        self._drawn: dict[int, list[Item]] = {}  # by the first sample's number
+
+    def take(self, positions: range) -> list[tuple[int, Item]]:
+        """The samples of a step or of a process's part of it, each with its number."""
+        step, offset = divmod(positions.start, self.size)
+        turn, lane = divmod(step, self.lanes)
+        pool, place = divmod(turn, self.pool)
+        count = len(positions)
+
+        def starts(pool: int) -> list[int]:
+            turns = range(pool * self.pool, (pool + 1) * self.pool)
+            return [(turn * self.lanes + lane) * self.size + offset for turn in turns]
+
+        numbers = [start + each for start in starts(pool) for each in range(count)]
+        items = [item for start in starts(pool) for item in self._draw(start, count)]
+        self._draw(starts(pool + 1)[place], count)
+        if place == self.pool - 1:
+            for start in starts(pool):
+                del self._drawn[start]
+        by_length = sorted(range(len(items)), key=lambda index: self.length(items[index]))
+        # Not from the shortest to the longest, pool by pool.
+        turns = np.random.default_rng((lane, pool)).permutation(self.pool)
+        chosen = by_length[turns[place] * count : (turns[place] + 1) * count]
+        return [(numbers[index], items[index]) for index in chosen]
+
+    def _draw(self, start: int, count: int) -> list[Item]:
+        if start not in self._drawn:
+            self._drawn[start] = [self.draw(start + each) for each in range(count)]
+        return self._drawn[start]
 
 
 def stream(

@@ -91,6 +91,7 @@ class Trained:
 
     Attributes:
         seconds: Of the whole run by the wall, those before it was stopped included.
+        measured: What its last validation gave.
     """
 
     weights: Mapping[str, Tensor]
@@ -98,6 +99,7 @@ class Trained:
     seconds: float
     broken: tuple[Broken, ...]
     first_process: bool
+    measured: Mapping[str, float]
 
 
 class Validation(Protocol):
@@ -140,7 +142,8 @@ def train(
     run.steps(source, done=saved.step if saved else 0)
     weights = run.final_weights()
     broken = tuple(run.broken_anywhere().values())
-    return Trained(weights, plan.steps, run.seconds(), broken, accelerator.is_main_process)
+    first = accelerator.is_main_process
+    return Trained(weights, plan.steps, run.seconds(), broken, first, run.measured)
 
 
 def _prepare(task: Task, plan: Plan, facts: Mapping[str, Any]) -> State | None:
@@ -181,6 +184,7 @@ class _Run:
         self.facts = facts
         self.validation = validation
         self.broken: dict[str, Broken] = {}
+        self.measured: dict[str, float] = {}
         self.started = time.monotonic()
         self.skipped = 0  # steps in a row
         self.backward = cached_backward if plan.batch.gradcache else accumulated_backward
@@ -202,7 +206,8 @@ class _Run:
                 log.step(step + 1, values, plan.batch.size)
                 if (step + 1) % plan.checkpoints.every == 0 or step + 1 == plan.steps:
                     if self.validation is not None:
-                        log.event(step + 1, "validation", **self.validation(self.task))
+                        self.measured = self.validation(self.task)
+                        log.event(step + 1, "validation", **self.measured)
                         training_mode(self.task)
                     self.save(step + 1)
 
@@ -291,6 +296,7 @@ class _Run:
             tensors["average"] = self.engine.whole(self.average.weights)
         if self.accelerator.is_main_process:
             facts = {"facts": self.facts, "broken": broken, "seconds": self.seconds()}
+            facts["measured"] = self.measured
             folder = self.plan.output / "checkpoints"
             state.save(folder, State(step, tensors, facts), self.plan.checkpoints.keep)
         self.accelerator.wait_for_everyone()
@@ -304,6 +310,7 @@ class _Run:
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         broken = list(saved.facts.get("broken", {}).items())[rank::world]
         self.broken = {key: Broken(key, reason) for key, reason in broken}
+        self.measured = saved.facts.get("measured", {})
         self.started -= saved.facts.get("seconds", 0.0)
         if self.average is not None:
             self.average.load(saved.tensors.get("average", {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -56,20 +56,30 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up over ``warmup`` steps, then a cosine to ``final`` times the rate."""
+    """Linear warm-up to the rate, then a fall to ``final`` times the rate.
 
-    warmup: int = 0
+    Attributes:
+        warmup: Steps; below 1, as in 0.1, that part of all steps.
+        decay: How it falls.
+    """
+
+    warmup: int | float = 0
     final: float = 0.0
+    decay: Literal["cosine", "linear"] = "cosine"
 
     def __post_init__(self) -> None:
         _check_not_negative(warmup=self.warmup, final=self.final)
+        if self.warmup >= 1 and self.warmup != int(self.warmup):
+            raise ValueError(f"warmup is {self.warmup}, neither whole steps nor a part of all")
 
     def factor(self, step: int, steps: int) -> float:
         """What the rate is multiplied by in a step, of 0 to ``steps - 1``."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, steps - self.warmup)
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+        warmup = round(self.warmup * steps) if self.warmup < 1 else self.warmup
+        if step < warmup:
+            return (step + 1) / warmup
+        done = (step - warmup) / max(1, steps - warmup)
+        left = 1 - done if self.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+        return self.final + (1 - self.final) * left
 
 
 def _check_not_negative(**values: float | None) -> None:

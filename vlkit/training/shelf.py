@@ -17,6 +17,7 @@ from vlkit.card import Made, render
 from vlkit.checkpoint import Pretrained, save_folder, save_tensors
 from vlkit.errors import OutputError
 from vlkit.models.clip import Clip
+from vlkit.models.lilt import Lilt
 from vlkit.models.lines import LineReader
 from vlkit.models.pairs import as_clip
 from vlkit.models.trunks import ImageTrunk, TextTrunk
@@ -24,6 +25,7 @@ from vlkit.onnx import HEIGHT
 
 GOLDEN = "golden.safetensors"
 TEXT_TOKENS = 32
+Golden = Clip | ImageTrunk | Lilt | LineReader | TextTrunk
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def save_for_shelf(
     return folder
 
 
-def save_golden(folder: Path, model: Clip | ImageTrunk | LineReader | TextTrunk) -> None:
+def save_golden(folder: Path, model: Golden) -> None:
     """Write what the model makes of made-up inputs, for tests to ask for again.
 
     Raises:
@@ -101,17 +103,20 @@ def save_golden(folder: Path, model: Clip | ImageTrunk | LineReader | TextTrunk)
 
 
 @torch.no_grad()
-def golden_outputs(model: Clip | ImageTrunk | LineReader | TextTrunk) -> dict[str, Tensor]:
+def golden_outputs(model: Golden) -> dict[str, Tensor]:
     """Vectors of a picture of waves and, of a CLIP, of the text whose tokens are 1, 2, 3, …
 
     Returns:
         ``tokens`` ``[1, N, W]`` and, where the model has them, ``pooled`` and ``text`` ``[1, W]``;
-        of a line reader ``frames`` ``[1, T, C]``.
+        of a line reader ``frames`` ``[1, T, C]``; of a LiLT ``text`` and ``layout``
+        ``[1, N, W]`` and, with a token head, ``tokens`` ``[1, N, C]``.
     """
     model.eval()
     if isinstance(model, TextTrunk):
         read = model(torch.arange(1, TEXT_TOKENS + 1)[None])
         return {"tokens": read.tokens, "pooled": read.pooled}
+    if isinstance(model, Lilt):
+        return _of_lilt(model)
     if isinstance(model, LineReader):
         waves = torch.linspace(0, 90, HEIGHT * 10 * HEIGHT).sin().reshape(1, HEIGHT, 10 * HEIGHT)
         frames, _ = model.frames((127 * (1 + waves)).byte(), torch.tensor([10 * HEIGHT]))
@@ -126,6 +131,18 @@ def golden_outputs(model: Clip | ImageTrunk | LineReader | TextTrunk) -> dict[st
         seen, read = model.encode_image(pixels), model.encode_text(ids).pooled
     found = {"tokens": seen.tokens, "pooled": seen.pooled, "text": read}
     return {name: tensor for name, tensor in found.items() if tensor is not None}
+
+
+def _of_lilt(model: Lilt) -> dict[str, Tensor]:
+    ids = torch.arange(TEXT_TOKENS)[None] % (model.config.vocab - 5) + 5  # past the padding id
+    corner = torch.stack([ids * 37 % 800, ids * 53 % 900], dim=-1)
+    boxes = torch.cat([corner, corner + torch.tensor([150, 40])], dim=-1)
+    flows = model(ids, boxes)
+    found = {"text": flows.text, "layout": flows.layout}
+    if "tokens" in model.heads:
+        head = model.head("tokens")
+        found["tokens"] = head(flows, {}, model.text.words.weight)
+    return found
 
 
 def _of(model: Pretrained, made: Made) -> Made:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vlkit.data.crops import company_folds
+from vlkit.data.crops import FOLDS, company_folds
 from vlkit.document import Box, Document, Entity, Field, Page, Place, Word, box_union, join_words
 from vlkit.errors import DamagedInput, InputError, VlkitError
 
@@ -102,9 +102,9 @@ class LabelledSet:
         return Counter(field.name for field in fields if not field.words)
 
 
-def folds(documents: Sequence[LabelledDocument]) -> list[int]:
-    """A fold for each document, as for crops: the same for all of a group."""
-    return company_folds([document.group or document.name for document in documents])
+def folds(documents: Sequence[LabelledDocument], count: int = FOLDS) -> list[int]:
+    """A fold for each document, of so many, as for crops: the same for all of a group."""
+    return company_folds([document.group or document.name for document in documents], count)
 
 
 def with_fields_as_entities(

@@ -1,86 +1,90 @@
-"""Examples of ``vlkit.data`` as batches of tensors."""
+"""Text lines as a recipe names them: rendered ones and crops, batches of these, and how well they
+are read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from rapidfuzz.distance import Levenshtein
 
-from vlkit.data.bpe import CaptionTokenizer
-from vlkit.data.captions import Captions, decode
-from vlkit.data.crops import Crop, CutLine, varied
-from vlkit.data.rendered import LineRenderer, RenderedLine
-from vlkit.data.views import Floats, Views, make_views
-from vlkit.errors import DamagedInput, InputError
+from vlkit.checkpoint import Pretrained
+from vlkit.data.crops import Crop, Crops, CropSettings, CutLine, choose_crops, sample, varied
+from vlkit.data.rendered import LineRenderer, LineSettings, RenderedLine
+from vlkit.errors import InputError, RecipeError
 from vlkit.models.lines import LineReader
 from vlkit.onnx import FRAME, Alphabet, in_batch, to_height
-from vlkit.training.batches import Broken, Loaded, sample_at
+from vlkit.training.batches import Loaded, Pools, sample_at
+from vlkit.training.samples import Samples
 from vlkit.training.task import Task, as_module
 
-_TRIES = 100
 
+@dataclass(frozen=True)
+class Lines:
+    """Text lines that are drawn while the model trains, each once.
 
-class CaptionSource:
-    """Pictures with one of their captions each.
-
-    Which sample, which caption and which crop stands at a position is a function of the seed and
-    the position. A sample that can't be read is reported as broken; another, drawn by the same
-    seed and position, fills its place, so that batches keep their size.
-
-    Batches hold ``pixels`` [B, 3, S, S] (or ``views`` [B, 2, 3, S, S]), ``ids`` [B, L] and
-    ``mask`` [B, L].
+    Attributes:
+        drawn: What they are like; their seed is the recipe's.
+        validation: What lines are like that it is measured on at every checkpoint, such as of
+            other fonts; else they are like those of the training, and other ones.
+        validated: How many these are.
+        crops: Lines of scans to train on besides, whose left-out fold is measured as well.
+        pool, lanes: How lines of like width get together, as of ``Pools``.
     """
 
-    def __init__(
-        self, captions: Captions, views: Views, tokenizer: CaptionTokenizer, seed: int
-    ) -> None:
-        self.captions = captions
-        self.views = views
-        self.tokenizer = tokenizer
-        self.seed = seed
+    drawn: LineSettings
+    validation: LineSettings | None = None
+    validated: int = 256
+    crops: CropSettings | None = None
+    pool: int = 16
+    lanes: int = 2
 
-    def load(self, positions: range) -> Loaded:
-        keys, pictures, texts = [], [], []
-        broken: list[Broken] = []
-        for position in positions:
-            key, picture, text = self._sample(position, broken)
-            keys.append(key)
-            pictures.append(picture)
-            texts.append(text)
-        ids, mask = self.tokenizer(texts)
-        name = "views" if self.views.kind == "detail" else "pixels"
-        batch = {
-            name: torch.from_numpy(np.stack(pictures)),
-            "ids": torch.from_numpy(ids),
-            "mask": torch.from_numpy(mask),
-        }
-        return Loaded(batch, keys, broken)
+    def __post_init__(self) -> None:
+        if min(self.validated, self.pool, self.lanes) < 1:
+            raise ValueError("validated, pool and lanes must be at least 1")
 
-    def _sample(self, position: int, broken: list[Broken]) -> tuple[str, Floats, str]:
-        draw = np.random.default_rng((self.seed, position))
-        count = len(self.captions)
-        index = sample_at(position, count, self.seed)
-        for _ in range(_TRIES):
-            example = self.captions.examples[index]
-            try:
-                # Twice the view's side, so that a crop of a quarter of the area is not enlarged.
-                pixels = decode(example, least=2 * self.views.size)
-            except DamagedInput as error:
-                broken.append(Broken(example.key, error.problem))
-                index = int(draw.integers(count))
-                continue
-            text = example.captions[int(draw.integers(len(example.captions)))]
-            return example.key, make_views(pixels, self.views, draw), text
-        raise InputError(
-            f"{_TRIES} pictures in a row can't be read, the last of them {example.key}",
-            remedy="Mend the data",
-            file=self.captions.path,
+
+def line_samples(lines: Lines, model: Pretrained, size: int, seed: int) -> Samples:
+    """What a recipe's ``[lines]`` gives a model.
+
+    Args:
+        size: Lines of a step, of all processes together.
+        seed: Of the run.
+
+    Raises:
+        InputError: There are no such fonts or crops.
+        RecipeError: The model reads no lines, or not these.
+    """
+    if not isinstance(model, LineReader):
+        raise RecipeError(
+            f"'{model.model_name}' reads no lines", remedy="Give it [data] or [documents]"
         )
+    alphabet = model.alphabet
+    drawn = LineRenderer(replace(lines.drawn, seed=seed))
+    others = LineRenderer(replace(lines.validation or lines.drawn, seed=seed + 1))
+    said = f"{len(drawn.faces)} faces"
+    facts: dict[str, Any] = {"lines.faces": [face.name for face in drawn.faces]}
+    trained_on: NumberedLines = drawn
+    crops = Crops()
+    if lines.crops is not None:
+        if model.decoder is not None and "sroie" in lines.crops.sets:
+            raise RecipeError(
+                "a decoder learns what follows letters of known case, which those of sroie are not",
+                remedy="Leave sroie out of lines.crops.sets, or set model.config.decoder to ctc",
+            )
+        crops = choose_crops(lines.crops, alphabet)
+        trained_on = MixedLines(crops.learnt, lines.crops.share, drawn, seed)
+        said += f", {len(crops.learnt)} crops"
+        facts["lines.crops.examples"] = len(crops.learnt)
+    source = LineSource(trained_on, alphabet, size, lines.pool, lines.lanes)
+    measured = sample(crops.measured, lines.validated)
+    validation = LineValidation(others, alphabet, lines.validated, measured)
+    return Samples(source, said, facts, crops.skipped, validation=validation)
 
 
 class NumberedLines(Protocol):
@@ -115,54 +119,25 @@ class MixedLines:
 class LineSource:
     """Lines in batches of such as are about as wide.
 
-    Lines are drawn by their position's number, a pool of several steps at a time, and each of
-    the pool's steps gets a run of them as sorted by width: so little of a batch is padding. Steps
-    take turns among ``lanes``, each with its own pools; so processes that load steps in turn draw
-    every line once, as long as their number divides that of the lanes. While a pool is handed
-    out, the next is drawn, a batch at each step.
-
     Args:
         size: Lines of a step, of all processes together.
-        pool: Steps of a pool.
+        pool, lanes: As of ``Pools``.
     """
 
     def __init__(
         self, lines: NumberedLines, alphabet: Alphabet, size: int, pool: int, lanes: int
     ) -> None:
-        self.lines = lines
         self.alphabet = alphabet
-        self.size = size
-        self.pool = pool
-        self.lanes = lanes
-        self._drawn: dict[int, list[RenderedLine | CutLine]] = {}  # by the first line's number
+        self.pools: Pools[RenderedLine | CutLine] = Pools(lines.line, _width, size, pool, lanes)
 
     def load(self, positions: range) -> Loaded:
-        step, offset = divmod(positions.start, self.size)
-        turn, lane = divmod(step, self.lanes)
-        pool, place = divmod(turn, self.pool)
-        count = len(positions)
+        taken = self.pools.take(positions)
+        batch = line_batch([line for _, line in taken], self.alphabet)
+        return Loaded(batch, [f"line {number}" for number, _ in taken])
 
-        def starts(pool: int) -> list[int]:
-            turns = range(pool * self.pool, (pool + 1) * self.pool)
-            return [(turn * self.lanes + lane) * self.size + offset for turn in turns]
 
-        numbers = [start + each for start in starts(pool) for each in range(count)]
-        lines = [line for start in starts(pool) for line in self._draw(start, count)]
-        self._draw(starts(pool + 1)[place], count)
-        if place == self.pool - 1:
-            for start in starts(pool):
-                del self._drawn[start]
-        by_width = sorted(range(len(lines)), key=lambda index: lines[index].pixels.shape[1])
-        # Not from the narrowest to the widest, pool by pool.
-        turns = np.random.default_rng((lane, pool)).permutation(self.pool)
-        chosen = by_width[turns[place] * count : (turns[place] + 1) * count]
-        batch = line_batch([lines[index] for index in chosen], self.alphabet)
-        return Loaded(batch, [f"line {numbers[index]}" for index in chosen])
-
-    def _draw(self, start: int, count: int) -> list[RenderedLine | CutLine]:
-        if start not in self._drawn:
-            self._drawn[start] = [self.lines.line(start + each) for each in range(count)]
-        return self._drawn[start]
+def _width(line: RenderedLine | CutLine) -> int:
+    return int(line.pixels.shape[1])
 
 
 def line_batch(
