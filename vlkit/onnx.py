@@ -32,6 +32,7 @@ Gray = NDArray[np.uint8]
 
 FILE = "model.onnx"
 """Its name in a model's folder."""
+EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 HEIGHT = 32
 """Pixels of a line's picture as the model sees it."""
 FRAME = 4
@@ -235,11 +236,12 @@ def usual_threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS") or 0)
 
 
-def open_session(file: Path, threads: int) -> InferenceSession:
+def open_session(file: Path, threads: int, weights: Path | None = None) -> InferenceSession:
     """An ONNX file, ready to run on the processor.
 
     Args:
         threads: How many it runs on; 0 for one on each core.
+        weights: Folder of the files that it refers to, where that is another than its own.
 
     Raises:
         CheckpointError: It is missing or damaged.
@@ -256,8 +258,12 @@ def open_session(file: Path, threads: int) -> InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False  # pictures differ in size, and the arena never shrinks
+    model: Path | bytes = file
     try:
-        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        if weights is not None:  # which is looked at only where a model comes as bytes
+            options.add_session_config_entry(EXTERNAL_FOLDER, str(weights))
+            model = file.read_bytes()
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         raise CheckpointError(
             f"the model can't be opened: {error}", remedy="Fetch or export it again", file=file

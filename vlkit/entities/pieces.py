@@ -46,7 +46,7 @@ class WordPieces:
             )
         # "[SEP]" on a page is a word, not its end.
         self.tokenizer.encode_special_tokens = True
-        self.special = Special(*around, known[0])
+        self.special = Special(around[0], around[1], known[0])
 
     @property
     def entries(self) -> int:
