@@ -87,6 +87,13 @@ def read(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let PATH be an http(s) address.")
     ] = False,
+    entities: Annotated[
+        str | None,
+        typer.Option(
+            help="Name or folder of a model that finds entities and links; they stand in JSON, "
+            "in the overlay, and as a list below Markdown."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one for each core if not given.")
     ] = None,
@@ -115,6 +122,7 @@ def read(
             pages=pages,
             password=password,
             allow_remote=allow_remote,
+            entities=entities,
             output=output,
             formats=formats,
             overlay=overlay,

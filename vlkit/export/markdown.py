@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from html import escape as escape_html
 
 from vlkit.document import Document
+from vlkit.export.entities import key_values
 from vlkit.export.flow import Grid, GridCell, Node, Passage, Picture, flow
 from vlkit.export.footnotes import Footnotes, find_footnotes
 from vlkit.export.lists import BULLETS, CHECKED, UNCHECKED, depth_below, ordinal
@@ -27,10 +28,20 @@ _NUMBER_START = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 
 
 def to_markdown(document: Document) -> str:
-    """The document as it reads; under a title, headings begin at the second level."""
+    """The document as it reads; under a title, headings begin at the second level.
+
+    Entities that were found follow below a line, as a list of keys and values.
+    """
     nodes = flow(document)
     pieces = [piece for piece in _pieces(nodes, find_footnotes(nodes)) if piece]
+    if known := key_values(document):
+        pieces += ["---", "\n".join(_key_value(key, value) for key, value in known)]
     return "\n\n".join(pieces) + "\n" if pieces else ""
+
+
+def _key_value(key: str, value: str) -> str:
+    """An item of a list; a key that ends in a colon has it already."""
+    return f"- **{escape_inline(key).rstrip(' :')}:** {escape_inline(value)}"
 
 
 def node_markdown(node: Node, notes: Footnotes | None = None) -> str:

@@ -27,16 +27,25 @@ _COLOURS: dict[str, Colour] = {
     "table": (5, 122, 85),
     "figure": (161, 98, 7),
 }
+# Of entities, by the order of their labels.
+_LABELS: tuple[Colour, ...] = (
+    (124, 58, 237),
+    (219, 39, 119),
+    (2, 132, 199),
+    (202, 98, 4),
+    (77, 124, 15),
+)
 # Words from sure to unsure.
 _SURE, _DOUBTFUL, _WRONG = (22, 163, 74), (234, 179, 8), (220, 38, 38)
 _UNKNOWN = (148, 163, 184)
+_LINK = (15, 23, 42)
 # Pixels of the longer side between which the drawing stays legible and the file small.
 _SMALLEST, _LARGEST = 1200, 1800
 
 
 def overlay(document: Document) -> list[Image.Image]:
     """A picture of every page: items by role with their number in reading order, cells of
-    tables, and words underlined from green (sure) to red.
+    tables, words underlined from green (sure) to red, and entities with their labels and links.
 
     Raises:
         InputError: The document's source is not known, or gone.
@@ -89,8 +98,25 @@ class _Drawing:
                 self.grid(item, colour)
         for word in self.page.words:
             self.word(word)
+        self.entities()
         for number, item in enumerate(self.page.items, 1):
             self.label(number, item)
+
+    def entities(self) -> None:
+        """Frames in their label's colour, and lines from the end of one to the start of another."""
+        places = {entity.id: self.place(entity.box) for entity in self.page.entities}
+        names = sorted({entity.label for entity in self.page.entities})
+        colours = {name: _LABELS[number % len(_LABELS)] for number, name in enumerate(names)}
+        for relation in self.page.relations:
+            if relation.head in places and relation.tail in places:
+                one, other = places[relation.head], places[relation.tail]
+                ends = [(one[2], (one[1] + one[3]) / 2), (other[0], (other[1] + other[3]) / 2)]
+                self.canvas.line(ends, fill=(*_LINK, 255), width=self.pen)
+        for entity in self.page.entities:
+            x0, y0, x1, y1 = places[entity.id]
+            colour, size = colours[entity.label], self.text_size * 3 // 4
+            self.canvas.rectangle((x0, y0, x1, y1), outline=(*colour, 255), width=self.pen)
+            _label(self.canvas, (x0, max(0, y0 - size * 1.2)), entity.label, colour, size)
 
     def label(self, number: int, item: Block | Table | Figure) -> None:
         """Left of the item where there is room, so that the line above stays legible."""

@@ -15,7 +15,6 @@ import cv2
 from vlkit.document import Document, Page, export_formats
 from vlkit.download import download
 from vlkit.errors import EngineError, InputError, UnknownName, VlkitError
-from vlkit.layout.finish import finish
 from vlkit.paths import ADDRESS, STDIN, STDIN_NAME
 from vlkit.reading.options import Pages, ReadOptions, read_options
 from vlkit.reading.output import Journal, Output, absolute, output_names, write_outputs
@@ -72,6 +71,7 @@ def read_many(
     pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
+    entities: str | Path | None = None,
     output: str | Path | None = None,
     formats: Sequence[str] = ("md",),
     overlay: bool = False,
@@ -85,7 +85,7 @@ def read_many(
 
     Args:
         paths: Files, folders and patterns; ``-`` is the standard input.
-        engine, lang, pages, password, allow_remote: As ``vlkit.read`` takes them.
+        engine, lang, pages, password, allow_remote, entities: As ``vlkit.read`` takes them.
         output: Folder for the results. It keeps a journal of what is done, so that a run that
             was stopped goes on where it stopped. None writes nothing.
         formats: What to write: ``md``, ``json``, ``hocr``, …
@@ -99,10 +99,11 @@ def read_many(
         its result; the others go on.
 
     Raises:
-        UnknownName, MissingDependency, InputError: An argument names what does not exist here.
+        UnknownName, CheckpointError, MissingDependency, InputError: An argument names what does
+            not exist here.
         OutputError: The output folder can't be used.
     """
-    options = read_options(engine, lang, pages, password, allow_remote)
+    options = read_options(engine, lang, pages, password, allow_remote, entities)
     Reader(options)  # what is wrong with the options is wrong for every file: say so now
     if workers is not None and workers < 1:
         raise InputError(f"{workers} processes can't read", remedy="Give at least 1, or None")
@@ -318,7 +319,7 @@ def _write(
 ) -> tuple[Document, list[str]]:
     assert _reader
     called = STDIN_NAME if name == STDIN else name_of(name)[0]
-    document = finish(Document(name=called, pages=pages))
+    document = _reader.finish(Document(name=called, pages=pages))
     document.with_source(place, _reader.options.password)
     readable = Result(name, document).readable
     written = write_outputs(document, output, stem, others) if output and readable else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from vlkit.errors import InputError
 from vlkit.images import Limits
@@ -29,6 +30,7 @@ class ReadOptions:
         pages: Which pages, from 1: ``"1-4,7,9-"``. None reads all.
         password: Opens an encrypted PDF.
         allow_remote: Whether a source may be an http(s) address.
+        entities: Name or folder of a model that finds entities and links; None for neither.
         stages: Names of stages in the order in which they run; ``recognise`` is the engine.
         limits: How much of pixels, pages and bytes a source may take.
     """
@@ -38,6 +40,7 @@ class ReadOptions:
     pages: str | None = None
     password: str | None = None
     allow_remote: bool = False
+    entities: str | None = None
     stages: tuple[str, ...] = DEFAULT_STAGES
     limits: Limits = field(default_factory=Limits)
 
@@ -48,6 +51,7 @@ def read_options(
     pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
+    entities: str | Path | None = None,
 ) -> ReadOptions:
     """The options that a caller wrote.
 
@@ -58,12 +62,15 @@ def read_options(
         raise _wrong("engine", engine, "Give a name: 'auto', 'lines', 'rapidocr', 'tesseract'")
     if not (password is None or isinstance(password, str)):
         raise _wrong("password", password, "Give a str")
+    if not (entities is None or isinstance(entities, str | Path)):
+        raise _wrong("entities", entities, "Give the name or the folder of a model")
     return ReadOptions(
         engine=engine,
         lang=None if lang is None else _languages(lang),
         pages=_pages(pages),
         password=password,
         allow_remote=allow_remote,
+        entities=None if entities is None else str(entities),
     )
 
 

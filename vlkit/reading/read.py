@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from pathlib import Path
 
-from vlkit.document import Document, Page
+from vlkit.document import Document, Page, Source
 from vlkit.errors import VlkitError
 from vlkit.images import PageImage
 from vlkit.layout.finish import finish
 from vlkit.reading.options import Pages, ReadOptions, read_options
 from vlkit.reading.pipeline import Pipeline, failed_page
 from vlkit.reading.recognise import Recognise, languages_of, ocr_engine
-from vlkit.reading.stages import Engine, Stage, load_engine, load_stage
+from vlkit.reading.stages import Engine, Stage, load_document_stage, load_engine, load_stage
 from vlkit.reading.text_layer import judge
 from vlkit.sources import Readable, lasting, name_of, open_source
 
@@ -25,6 +26,7 @@ def read(
     pages: Pages = None,
     password: str | None = None,
     allow_remote: bool = False,
+    entities: str | Path | None = None,
     on_page: Callable[[Page], None] | None = None,
 ) -> Document:
     """Read a picture or PDF into a document.
@@ -34,17 +36,17 @@ def read(
             ([H, W] or [H, W, 3 or 4]). The document keeps what was read, for ``overlay`` and
             PDF: of a stream that can't be read again, its bytes.
         on_page: Called with every page as it is done, to show progress.
-        engine, lang, pages, password, allow_remote: See ``ReadOptions``. Several languages may
-            be a list, and pages a number or a list of them.
+        engine, lang, pages, password, allow_remote, entities: See ``ReadOptions``. Several
+            languages may be a list, and pages a number or a list of them.
 
     Returns:
         The document. A page that could not be read is there, with its ``error`` set.
 
     Raises:
-        VlkitError: The source as a whole can't be read, or an engine, a language or a page
-            range that was asked for does not exist, or is no name or range at all.
+        VlkitError: The source as a whole can't be read, or an engine, a language, a model or a
+            page range that was asked for does not exist, or is no name or range at all.
     """
-    options = read_options(engine, lang, pages, password, allow_remote)
+    options = read_options(engine, lang, pages, password, allow_remote, entities)
     reader = Reader(options)
     done = []
     kept = lasting(source, options.limits)
@@ -60,14 +62,15 @@ def read(
             if on_page:
                 on_page(page)
     name, _ = name_of(source)
-    return finish(Document(name=name, pages=done)).with_source(kept, password)
+    return reader.finish(Document(name=name, pages=done)).with_source(kept, password)
 
 
 class Reader:
     """Reads pages with engines that are loaded once.
 
     Raises:
-        UnknownName: An engine or stage of the options does not exist.
+        UnknownName: An engine, stage or model of the options does not exist.
+        CheckpointError: A model of the options can't be opened.
         MissingDependency: Nothing here reads the languages of the options.
     """
 
@@ -81,6 +84,9 @@ class Reader:
             self.text_engine = load_engine("pdf-text")
         else:
             _ = self.ocr
+        self.document_stages = (
+            [load_document_stage("entities", options.entities)] if options.entities else []
+        )
 
     @cached_property
     def ocr(self) -> Engine:
@@ -97,6 +103,21 @@ class Reader:
                 yield failed_page(image.page or number, image)
             else:
                 yield self.page(image)
+
+    def finish(self, document: Document) -> Document:
+        """Complete a document whose pages were read; a stage that fails costs what it finds."""
+        document = finish(document)
+        for stage in self.document_stages:
+            try:
+                document = stage(document)
+            except Exception as error:  # as a page's stage does
+                trouble = f"stage '{stage.name}' failed: {error}"
+                for page in document.pages:
+                    page.warnings.append(trouble)
+            else:
+                for page in document.pages:
+                    page.stages.append(Source(name=stage.name, version=stage.version))
+        return document
 
     def page(self, image: PageImage) -> Page:
         """Read a page. An unsound text layer is taken off the image, for all stages to come."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
-from vlkit.document import Line, Page
+from vlkit.document import Document, Line, Page
 from vlkit.errors import UnknownName
 from vlkit.images import PageImage
 
@@ -24,6 +24,22 @@ class Stage(Protocol):
     version: str
 
     def __call__(self, image: PageImage, page: Page) -> Page: ...
+
+
+@runtime_checkable
+class DocumentStage(Protocol):
+    """One step over a whole document, for what may go on from page to page.
+
+    It runs when all pages are read and laid out, so that no word moves any more, and boxes are on
+    the pages as given. It is made with the name or the folder of the model that it runs.
+    """
+
+    name: str
+
+    @property
+    def version(self) -> str: ...
+
+    def __call__(self, document: Document) -> Document: ...
 
 
 @runtime_checkable
@@ -68,4 +84,13 @@ def load_stage(name: str) -> Stage:
     if name not in found.names:
         raise UnknownName("stage", name, [*found.names, "recognise"])
     stage: Stage = found[name].load()()
+    return stage
+
+
+def load_document_stage(name: str, model: str) -> DocumentStage:
+    """The stage of that name, from the entry points ``vlkit.document_stages``, with its model."""
+    found = entry_points(group="vlkit.document_stages")
+    if name not in found.names:
+        raise UnknownName("stage", name, found.names)
+    stage: DocumentStage = found[name].load()(model)
     return stage
