@@ -20,6 +20,7 @@ from vlkit.document import Page
 from vlkit.entities.pieces import WordPieces
 from vlkit.errors import InputError
 from vlkit.models.lilt import Lilt
+from vlkit.models.lilt_batches import packed, padded
 from vlkit.models.lilt_heads import NONE
 from vlkit.training import documents as rooms
 from vlkit.training.documents import Documents, DocumentSource, Generated, Shares, Windows
@@ -87,6 +88,21 @@ def test_windows_of_a_long_page_teach_every_word_and_link(words: WordPieces) -> 
     tags = tags_of(page)
     assert taught == {word: {tag.upper()} for word, tag in enumerate(tags)}
     assert links == {(at, at + 1) for at in range(0, 78, 4)}
+
+
+@pytest.mark.parametrize("rows", ["padded", "packed"])
+def test_pages_without_entities_teach_that_there_are_none(words: WordPieces, rows: str) -> None:
+    speller = Speller(words, "words", CONFIG)
+    documents = speller.windows(page_of(["x", "y"]), TAUGHT) * 2
+    assert documents[0]["links"].shape == (0, 0)
+    batch = padded(documents, 1) if rows == "padded" else packed(documents, 12, 1)
+    torch.manual_seed(0)
+    model = Lilt(CONFIG)
+    loss, logs = model.loss(model.encode(batch), batch)
+    loss.backward()
+    assert loss == logs["tokens"] > 0
+    assert all(part.grad is not None for part in model.head("relations").parameters())
+    assert speller.windows(page_of(), TAUGHT) == []
 
 
 def test_a_jittered_page_keeps_its_segments_and_ends(words: WordPieces) -> None:
