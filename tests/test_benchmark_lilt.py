@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.lilt_rows import boosting, memory, models, relations
+from benchmarks.lilt_rows import (
+    arms,
+    boosting,
+    entities,
+    links,
+    memory,
+    models,
+    relations,
+    scoring,
+)
 from benchmarks.lilt_rows.boosting import Boosting, Trees, tags_of
 from benchmarks.lilt_rows.forms import Form, f1, gain
 from benchmarks.lilt_rows.kept import kept, key_of, of_folds
+from benchmarks.lilt_rows.run import Run
 from benchmarks.lilt_rows.speed import THEIRS, Arm, Taken, by_turns, ratio_row
+from tests.lilt_toys import TINY, random_batch, shaken
 from vlkit.document import Block, Entity, Line, Page, Relation, Word, box_union
+from vlkit.entities.pieces import WordPieces
+from vlkit.models.convert.lilt import is_layout
+from vlkit.models.lilt import Lilt
+from vlkit.models.lilt_heads import HeadConfig
+from vlkit.training.pages import Speller
 
 
 def page(rows: list[tuple[float, float, str, str]]) -> Page:
@@ -106,7 +123,7 @@ def test_links_count_by_what_they_link() -> None:
     )
     said = [Relation(head="e1", tail="e2", label="link")]
     counts = [
-        relations.count_links(Form("f", found, 0), said, kind)
+        links.count_links(Form("f", found, 0), said, kind)
         for kind in ("question to answer", "all links")
     ]
     assert [each.f1 for each in counts] == [1, pytest.approx(2 / 3)]
@@ -169,3 +186,138 @@ def test_every_arm_of_memory_steps(arm: str) -> None:
     assert model.training
     assert memory._steps(model, models.SIZES["tiny"]) > 0
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+# Arms that are trained alike
+
+HEADS = (HeadConfig("tokens", labels=("O", "B-X", "I-X"), flows="text"),)
+SMALL = replace(TINY, heads=HEADS, pad_id=0, first=0, layout_first=0, token_types=2)
+
+
+def test_transformers_in_our_place_gives_the_same() -> None:
+    ours = shaken(Lilt(SMALL))
+    assert isinstance(ours, Lilt)
+    theirs = arms.OnTransformers.like(ours).eval()
+    batch = random_batch(SMALL.vocab, [9, 5], pad=0)
+    mask = batch["mask"]
+    torch.testing.assert_close(theirs(**batch).text[mask], ours(**batch).text[mask])
+    torch.testing.assert_close(
+        theirs.encode(batch)["tokens"][mask], ours.encode(batch)["tokens"][mask]
+    )
+    theirs.set_stage("full")
+    groups = theirs.param_groups()
+    layout = sum(parameter.numel() for parameter in groups["layout"])
+    own = sum(p.numel() for n, p in ours.named_parameters() if is_layout(n))
+    assert layout == own + SMALL.layout_width  # the row of positions before the first
+    assert all(parameter.requires_grad for each in groups.values() for parameter in each)
+
+
+def test_text_alone_is_our_text_flow_without_layouts_scores() -> None:
+    ours = shaken(Lilt(SMALL))
+    assert isinstance(ours, Lilt)
+    with torch.no_grad():
+        for layer in ours.layers:
+            layer.layout.qkv.weight.zero_()
+            layer.layout.qkv.bias.zero_()
+    alone = arms.TextAlone.like(ours).eval()
+    batch = random_batch(SMALL.vocab, [9, 5], pad=0)
+    mask = batch["mask"]
+    torch.testing.assert_close(alone(**batch).text[mask], ours(**batch).text[mask])
+    assert not any(is_layout(name) for name, _ in alone.named_parameters())
+
+
+def test_a_plan_is_the_recipes_but_for_what_the_arm_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLKIT_DATA", str(tmp_path))
+    ours = arms.plan_of(arms.ARMS["ours, adapter"], 3, tmp_path / "out")
+    theirs = arms.plan_of(arms.ARMS["transformers"], 3, tmp_path / "out", ["steps=7"])
+    assert ours.documents == theirs.documents
+    assert ours.documents is not None
+    assert ours.documents.fold == 3
+    assert (ours.batch, ours.schedule) == (theirs.batch, theirs.schedule)
+    assert (ours.stage, theirs.stage, theirs.steps) == ("adapter", "full", 7)
+    assert ours.model.start is not None
+    assert theirs.model.start is None
+    (head,) = theirs.model.config["heads"]
+    assert (head["kind"], head["flows"]) == ("tokens", "text")
+
+
+def test_every_entity_and_link_of_a_form_is_counted() -> None:
+    kinds = ("HEADER", "QUESTION", "ANSWER")
+    relation = HeadConfig("relations", labels=kinds, links=(("QUESTION", "ANSWER"),))
+    labels = ("O", *(f"{part}-{name}" for name in kinds for part in "BI"))
+    config = replace(
+        SMALL, vocab=30522, positions=512, layout_positions=512,
+        heads=(HeadConfig("tokens", labels=labels), relation),
+    )  # fmt: skip
+    model = Lilt(config).eval()
+    spelled = Speller(WordPieces(models.TOKENIZER), "segments", config)
+    truth = form(0)
+    linked = truth.model_copy(update={"relations": [Relation(head="e1", tail="e2", label="link")]})
+    found = scoring.measure(model, [Form("f", linked, 0)], spelled)
+    assert found[scoring.ENTITIES]["f"][2] == len(truth.entities)
+    for kind in links.KINDS:
+        for decoder in scoring.DECODERS:
+            assert found[scoring.figure_of(kind, decoder)]["f"][2] == 1
+    one = found[scoring.figure_of("all links", scoring.OURS)]["f"][1]
+    assert one <= 5  # an answer has one question at the most
+
+
+# Rows
+
+
+def of_forms(**right: int) -> list[dict[str, dict[str, list[int]]]]:
+    """A fold of forms of four entities and four links each, so many of them right."""
+    figures = [scoring.ENTITIES] + [
+        scoring.figure_of(kind, decoder) for kind in links.KINDS for decoder in scoring.DECODERS
+    ]
+    return [{figure: {name: [n, 4, 4] for name, n in right.items()} for figure in figures}]
+
+
+def test_entities_are_compared_form_by_form_with_all_four(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {name: of_forms(a=2, b=2) for name in arms.ARMS} | {
+        "ours, adapter": of_forms(b=3, a=4),
+        "ours, full": of_forms(b=2, a=2),
+    }
+    monkeypatch.setattr(entities, "of_arm", lambda run, name: known[name])
+    monkeypatch.setattr(entities, "of_boosting", lambda run: of_forms(a=1, b=1))
+    run = Run(Path(), quick=False, forms=1, rounds=1)
+    adapter, full = entities.entity_rows(run)
+    assert (adapter.ours, adapter.reached) == (7 / 8, True)
+    assert adapter.alternatives == {
+        "gradient boosting": 0.25,
+        "ours, full, layout not pre-trained": 0.5,
+        "transformers": 0.5,
+        "text alone": 0.5,
+    }
+    over = adapter.detail["over"]
+    assert isinstance(over, dict)
+    assert over["transformers"] == pytest.approx((0.375, 0.25, 0.5))
+    assert full.reached is False
+    known["transformers"] = []
+    assert next(entities.entity_rows(run)).reached is None  # not all four are there
+    known |= {"ours, adapter": [], "ours, full": []}
+    (alone,) = entities.entity_rows(run)
+    assert "gradient boosting" in alone.alternatives
+
+
+def test_links_of_models_stand_beside_the_nearest_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    linked = form(0).model_copy(
+        update={"relations": [Relation(head="e1", tail="e2", label="link")]}
+    )
+    known = (Form("a", linked, 0),)
+    monkeypatch.setattr(relations.forms, "read", lambda data: known)
+    monkeypatch.setattr(
+        relations, "of_arm", lambda run, arm: of_forms(a=3) if arm == "ours, full" else []
+    )
+    nearest, every, ours, _ = relations.relation_rows(Run(Path(), True, 1, 1))
+    # each of five answers has a question on its left, and one of them is annotated
+    assert nearest.alternatives == every.alternatives == {relations.NEAREST: 2 * 1 / (5 + 1)}
+    assert ours.ours == 0.75
+    assert ours.alternatives == {scoring.PUBLISHED: 0.75, relations.NEAREST: 1 / 3}
+    assert ours.reached is False
