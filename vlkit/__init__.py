@@ -4,6 +4,7 @@
 >>> document.to_markdown()
 >>> document.pages[0].words[0].quad
 >>> document.save("scan.hocr")
+>>> vlkit.extract("receipt.jpg", schema="receipt.schema.json").data
 >>> model = vlkit.load("photos-clip/")
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vlkit.document import Block, Cell, Document, Figure, Line, Page, Table, Word
     from vlkit.errors import VlkitError
+    from vlkit.extraction.extract import extract
     from vlkit.models import load
     from vlkit.reading.batch import read_many
     from vlkit.reading.read import read
@@ -32,6 +34,7 @@ __all__ = [
     "VlkitError",
     "Word",
     "__version__",
+    "extract",
     "load",
     "read",
     "read_many",
@@ -47,6 +50,7 @@ _HOMES = {
     "Table": "vlkit.document",
     "VlkitError": "vlkit.errors",
     "Word": "vlkit.document",
+    "extract": "vlkit.extraction.extract",
     "load": "vlkit.models",
     "read": "vlkit.reading.read",
     "read_many": "vlkit.reading.batch",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from vlkit import __version__, cli_models
+from vlkit import __version__, cli_extract, cli_models
 from vlkit.errors import InputError, OutputError, UnknownName, VlkitError
 from vlkit.extras import require
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 
 app.add_typer(cli_models.models, name="models")
 app.command()(cli_models.verify)
+app.command()(cli_extract.extract)
 
 ALL_DONE, NONE_DONE, SOME_DONE = 0, 1, 3
 INTERRUPTED = 130

@@ -221,6 +221,7 @@ class Field(_Model):
     places: list[Place] = []
     confidence: float | None = pydantic_field(default=None, ge=0, le=1)
     needs_review: bool = False
+    reason: str = ""  # why it needs review, or what was mended
     source: Source | None = None
 
 

@@ -112,6 +112,10 @@ class RecipeError(VlkitError):
     """A recipe names a key that does not exist, or a value that can't be."""
 
 
+class SchemaError(VlkitError):
+    """A schema of fields can't be read, contradicts itself, or asks for what is not understood."""
+
+
 class CheckpointError(VlkitError):
     """A model folder or checkpoint is incomplete, damaged, pickled, or of another architecture."""
 

@@ -141,8 +141,14 @@ _GOES_ON = re.compile(r"[-/:]\d|\s?%|[A-Za-z]*\d|[-/]?[A-Za-z]+[-/]?\d|\s?[만�
 _WENT_BEFORE = re.compile(r"\d[-/:.,]$|[A-Za-z_]-?$|[*•]{2}-?$|[만억천백십조]\s?$")
 
 
+_LONGEST = 9
+"""Figures in a row, without separators or a currency, that are an amount; more are a code."""
+
+
 def _of_a_code(text: str, match: re.Match[str]) -> bool:
     """Whether the figures are part of something longer: ``A-12``, ``02-123``, ``3:15``, ``3만``."""
+    if match["number"].isdigit() and len(match["number"]) > _LONGEST:
+        return not (match["before"] or match["after"])
     if not match["after"] and _GOES_ON.match(text, match.end("number")):
         return True
     first = match.start("minus") if match["minus"] else match.start("number")

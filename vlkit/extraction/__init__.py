@@ -1,0 +1,1 @@
+"""Typed values out of documents: what a schema asks for, with places and probabilities."""
