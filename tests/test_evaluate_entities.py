@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.entity_toys import folder_with, on_trunk
 from tests.labelled_toys import FORM, put, put_picture, put_receipt, segment, spanned
 from vlkit.cli import app
 from vlkit.data.labelled import read_labelled
 from vlkit.document import Document, Entity
+from vlkit.entities.model import EntityModel
 from vlkit.errors import InputError, UnknownName
 from vlkit.evaluation import form_rules
 from vlkit.evaluation.result import EvalResult
@@ -85,7 +87,7 @@ def test_a_model_sees_boxes_and_no_answers(forms: Path, monkeypatch: pytest.Monk
         return document
 
     monkeypatch.setattr(room, "marker", lambda model: look)
-    monkeypatch.setattr(room.Job, "_read", lambda self, pictures: Document(pages=[]))
+    monkeypatch.setattr(room.Job, "read", lambda self, pictures: Document(pages=[]))
     result = evaluate_entities("entities", "any", forms, split="one")
     assert set(result.metrics) == {
         f"{name}.{kind}"
@@ -99,6 +101,16 @@ def test_a_model_sees_boxes_and_no_answers(forms: Path, monkeypatch: pytest.Monk
     assert read == []
 
 
+def test_a_folder_s_model_is_measured(forms: Path, tmp_path: Path) -> None:
+    folder = folder_with(on_trunk(), tmp_path / "models" / "toy")
+    (document, _) = read_labelled(forms).documents
+    marked = EntityModel.open(folder).mark(document.document)
+    said = [(each.label, tuple(each.words)) for each in marked.pages[0].entities]
+    true = [(each.label, tuple(each.words)) for each in document.pages[0].entities]
+    result = evaluate_entities("entities", str(folder), forms, split="one", boxes="words")
+    assert result.metrics["precision.words"] == len(set(said) & set(true)) / len(said)
+
+
 def test_pixels_are_left_out_without_pictures_or_refused(tmp_path: Path) -> None:
     put(tmp_path / "annotations/form.json", spanned())
     result = evaluate_entities("entities", "rules", tmp_path)
@@ -108,7 +120,7 @@ def test_pixels_are_left_out_without_pictures_or_refused(tmp_path: Path) -> None
 
 
 def test_what_does_not_exist_is_named(forms: Path) -> None:
-    with pytest.raises(UnknownName, match="rules"):
+    with pytest.raises(UnknownName, match="'rulse'"):
         evaluate_entities("entities", "rulse", forms)
     with pytest.raises(UnknownName, match="segments"):
         evaluate_entities("entities", "rules", forms, boxes="segment")
@@ -151,7 +163,7 @@ def test_words_are_read_from_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         page = read_labelled(tmp_path).documents[0].pages[0]
         return Document(pages=[page.model_copy(update={"entities": [], "relations": []})])
 
-    monkeypatch.setattr(room.Job, "_read", read)
+    monkeypatch.setattr(room.Job, "read", read)
     pixels = evaluate_entities("entities", "rules", tmp_path, boxes="pixels")
     assert pixels.counts["entities"] == 2  # the third is nothing but <unk>
 

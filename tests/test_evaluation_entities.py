@@ -121,7 +121,7 @@ def test_an_entity_needs_its_words_and_its_label() -> None:
     assert entities.right == {"question": 1}
     assert (entities.precision, entities.recall) == (1 / 3, 1 / 3)
     assert relations.f1 == 0  # its tail has half of the answer's words
-    other_label = [("1", "header", [0]), ("2", "answer", [2, 1])]
+    other_label = [("1", "header", [0]), ("2", "ANSWER", [2, 1])]
     entities, relations = compare(document(GOLD_WORDS, other_label, link("1", "2")), true)
     assert (entities.right.total(), relations.f1) == (1, 1)
     _, relations = compare(document(GOLD_WORDS, other_label, link("2", "1")), true)

@@ -1,8 +1,9 @@
 """Entities and relations: which spans carry the right label, which of them are rightly linked.
 
-An entity is right where its words and its label are, and nothing between; precision, recall and
-F1 are micro averages over all documents, as seqeval's default mode has them. A relation is right
-where the words of both its ends and its own label are; the ends' labels count with the entities.
+An entity is right where all its words and its label are; precision, recall and F1 are micro
+averages over all documents, as seqeval's default mode has them. A relation is right where the
+words of both its ends and its own label are; the ends' labels count with the entities. Labels of
+documents are compared without case.
 
 Words read from pixels are not the truth's words, so each predicted word stands for those of the
 truth's that it lies on: the two boxes share at least half of the smaller one. So a word that was
@@ -224,7 +225,7 @@ def marked(document: Document, stands: Stands = lambda at: frozenset([at])) -> M
             kept = [words for words in meant if words is not None]
             if kept:
                 words_of[entity.id] = frozenset().union(*kept)
-                entities.append((entity.label, words_of[entity.id]))
+                entities.append((entity.label.casefold(), words_of[entity.id]))
     return Marked(entities, list(_links(_relations(document), words_of)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Literal, get_args
 
 from vlkit.data.labelled import LabelledDocument, LabelledSet, read_labelled
 from vlkit.document import Document, Page, Table
+from vlkit.entities.model import EntityModel, folder_of
 from vlkit.errors import InputError, UnknownName
 from vlkit.evaluation import form_rules
 from vlkit.evaluation.entities import Counts, compare, compare_read
 from vlkit.evaluation.result import EvalResult, installed_versions, typed
 from vlkit.layout.finish import finish
+from vlkit.onnx import usual_threads
 from vlkit.reading.evaluate import split_names
 from vlkit.reading.options import read_options
 from vlkit.reading.read import Reader
@@ -54,13 +56,13 @@ class Job:
         """What was found and what there is, in one document."""
         true = document.document
         if boxes == "pixels":
-            found = compare_read(self.mark(self._read(document.pictures)), true)
+            found = compare_read(self.mark(self.read(document.pictures)), true)
         else:
-            pages = [_bare(page, boxes == "segments") for page in document.pages]
+            pages = [bare(page, boxes == "segments") for page in document.pages]
             found = compare(self.mark(Document(name=document.name, pages=pages)), true)
         return dict(zip(TASKS, found, strict=True))
 
-    def _read(self, pictures: Sequence[Path]) -> Document:
+    def read(self, pictures: Sequence[Path]) -> Document:
         pages = []
         for number, picture in enumerate(pictures, start=1):
             with open_source(picture, pages="1") as source:
@@ -87,7 +89,7 @@ def evaluate_entities(
 
     Args:
         task: One of ``TASKS``.
-        model: ``rules``, for rules that know colons and distances.
+        model: A model's folder or name on a shelf, or ``rules``, which know colons and distances.
         data: Laid out as FUNSD, EC-FUNSD or XFUND, or another set of ``read_labelled``.
         split: ``NAME`` of ``data/NAME.txt``, with one document a line.
         boxes: Gold words with their own boxes (``words``), gold words of which those of a segment
@@ -100,6 +102,7 @@ def evaluate_entities(
 
     Raises:
         UnknownName: No such model or kind of boxes.
+        CheckpointError: The model can't be used.
         InputError: The data can't be read, or have no pictures or not enough documents for what
             was asked for.
     """
@@ -114,11 +117,7 @@ def evaluate_entities(
             by_part[part][kind] += job.counts(document, kind)[task]
             on_item(task)
     total = sum((part[kinds[0]] for part in by_part), Counts())
-    command: list[str | Path] = ["vlkit", "eval", task, model, "--data", data]
     options = {"split": split, "boxes": boxes, "folds": folds, "group": group}
-    options["lang"] = lang if lang != "eng" else None
-    for name, value in options.items():
-        command += [f"--{name}", str(value)] if value is not None else []
     return EvalResult(
         task=task,
         model=model,
@@ -130,21 +129,30 @@ def evaluate_entities(
             task: total.true.total(),
         },
         metrics=over_parts([_figures(part) for part in by_part]),
-        command=typed(*command),
+        command=command_of(task, model, data, options, lang),
         versions=installed_versions(),
         note=NOTE,
     )
 
 
+def command_of(task: str, model: str, data: Path, options: Mapping[str, object], lang: str) -> str:
+    """What to type to measure that again."""
+    words: list[str | Path] = ["vlkit", "eval", task, model, "--data", data]
+    for name, value in {**options, "lang": None if lang == "eng" else lang}.items():
+        words += [f"--{name}", str(value)] if value is not None else []
+    return typed(*words)
+
+
 def marker(model: str) -> Marker:
-    """The model of that name.
+    """The model in that folder or of that name.
 
     Raises:
         UnknownName: There is none.
+        CheckpointError: It is damaged, was not written as ONNX, or is no model for entities.
     """
-    if model != RULES:
-        raise UnknownName("model of entities", model, [RULES])
-    return form_rules.mark
+    if model == RULES:
+        return form_rules.mark
+    return EntityModel.open(folder_of(model), threads=usual_threads()).mark
 
 
 # What there is to measure on
@@ -213,7 +221,7 @@ def _key(document: LabelledDocument, group: str | None) -> str:
     return document.group or document.name
 
 
-def _bare(page: Page, by_segment: bool) -> Page:
+def bare(page: Page, by_segment: bool) -> Page:
     """The page without what is to be found, its words with their own or their line's boxes."""
     items = []
     for item in page.items:
@@ -244,11 +252,12 @@ def _figures(part: dict[Boxes, Counts]) -> dict[str, float]:
 
 
 def over_parts(figures: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The figures of one part as they are, or of several the means and deviations."""
+    """The figures of one part as they are, or of several the means and deviations of those that
+    all have."""
     if len(figures) == 1:
         return figures[0]
     summed: dict[str, float] = {}
-    for name in figures[0]:
+    for name in [name for name in figures[0] if all(name in each for each in figures)]:
         values = [each[name] for each in figures]
         summed |= {name: mean(values), f"{name}.deviation": stdev(values)}
     return summed
