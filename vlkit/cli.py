@@ -149,14 +149,16 @@ def evaluate_task(
     task: Annotated[
         str,
         typer.Argument(
-            help="reading, reading-order, layout, tables, parse, entities, relations or retrieval."
+            help="reading, reading-order, layout, tables, parse, entities, relations, fields or "
+            "retrieval."
         ),
     ],
     model: Annotated[
         str,
         typer.Argument(
             help="An engine's name; for reading-order: order; for parse a folder of .md or .json; "
-            "for entities and relations: rules; for retrieval a model's folder or name."
+            "for entities, relations and fields a model's folder or name, or rules; for retrieval "
+            "a model's folder or name."
         ),
     ],
     data: Annotated[Path, typer.Option(help="Folder of pages or pictures and their truth.")],
@@ -168,11 +170,16 @@ def evaluate_task(
     ] = "eng",
     boxes: Annotated[
         str | None,
-        typer.Option(help="For entities and relations: words, segments or pixels alone."),
+        typer.Option(
+            help="For entities and relations words, segments or pixels alone; for fields words or "
+            "pixels."
+        ),
     ] = None,
     folds: Annotated[
         int | None,
-        typer.Option(help="For entities and relations: means over so many parts of the data."),
+        typer.Option(
+            help="For entities, relations and fields: means over so many parts of the data."
+        ),
     ] = None,
     group: Annotated[
         str | None, typer.Option(help="With --folds: the field whose values stay in one part.")
@@ -196,6 +203,9 @@ def evaluate_task(
     with its words and label, a relation with both its ends, which the model has to find too.
     The labels of EC-FUNSD's revision do not compare with figures published for FUNSD.
 
+    fields: exact_match, coverage_at_98, ece, of the values that vlkit extract finds in words read
+    from the pictures; DATA/schema.json says what is asked for, else the names of DATA's fields.
+
     retrieval: {t2i,i2t}_{r1,r5,r10}, of pictures with captions.
     """
     with _Progress() as progress:
@@ -204,6 +214,20 @@ def evaluate_task(
 
             result = evaluate_entities(
                 task,
+                model,
+                data,
+                split=split,
+                lang=lang,
+                boxes=boxes,
+                folds=folds,
+                group=group,
+                on_total=progress.expect,
+                on_item=progress.advance,
+            )
+        elif task == "fields":
+            from vlkit.extraction.evaluate import evaluate_fields
+
+            result = evaluate_fields(
                 model,
                 data,
                 split=split,

@@ -51,7 +51,7 @@ class EvalResult(BaseModel):
 
     Attributes:
         task: ``reading``, ``reading-order``, ``layout``, ``tables``, ``parse``, ``entities``,
-            ``relations`` or ``retrieval``.
+            ``relations``, ``fields`` or ``retrieval``.
         model: What was measured: an engine, a model, or a folder of predictions.
         data: Name of the data's folder.
         split: Name of the split file; None for everything in the folder.

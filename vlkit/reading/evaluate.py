@@ -77,7 +77,7 @@ def evaluate(
         InputError: The folder holds nothing of the kind.
     """
     if task not in TASKS:
-        raise UnknownName("task", task, [*TASKS, "entities", "relations", "retrieval"])
+        raise UnknownName("task", task, [*TASKS, "entities", "relations", "fields", "retrieval"])
     if not data.is_dir():
         raise InputError("there is no such folder", remedy="Check --data", file=data)
     job = Job(
