@@ -148,6 +148,22 @@ def test_turned_pages_are_read_upright(forms: tuple[Lilt, Path]) -> None:
         np.testing.assert_array_equal(opened.read(other).best, expected.best)
 
 
+def test_words_have_their_lines_boxes_where_the_model_learnt_them_so(
+    forms: tuple[Lilt, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(forms[1].parent, tmp_path / "shelf")
+    config = tmp_path / "shelf" / "forms" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "boxes": "segments"}))
+    page, moved = a_page(40), a_page(40)
+    for line in moved.lines:
+        for word in line.words:
+            word.box = line.box
+    of_words, of_lines = (EntityModel.open(folder) for folder in (forms[1], config.parent))
+    expected = of_words.read(moved)
+    np.testing.assert_allclose(of_lines.read(page).seen, expected.seen, atol=1e-5)
+    assert abs(of_words.read(page).seen - expected.seen).max() > 0.01
+
+
 @given(st.integers(0, 6), st.integers(0, 6), st.booleans(), st.integers(0, 10_000))
 @settings(deadline=None, max_examples=60)
 def test_links_are_decoded_as_in_torch(parents: int, kids: int, one: bool, seed: int) -> None:

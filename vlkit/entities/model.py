@@ -71,6 +71,8 @@ class Settings:
         vocab: Entries of its vocabulary.
         room: Tokens of a window.
         pad_id: Fills up.
+        segments: Whether it learnt words with the box of their line, as all words beside them,
+            instead of their own.
     """
 
     labels: tuple[str, ...]
@@ -78,6 +80,7 @@ class Settings:
     vocab: int
     room: int
     pad_id: int
+    segments: bool
 
     @classmethod
     def read(cls, folder: Path) -> Settings:
@@ -86,16 +89,17 @@ class Settings:
         Raises:
             CheckpointError: It holds no LiLT with a token head, or heads of different labels.
         """
-        config = _described(folder)["config"]
+        described = _described(folder)
+        config = described["config"]
         try:
             heads = {head["kind"]: head for head in config["heads"]}
             labels = tuple(heads["tokens"]["labels"])
             rules = _rules(heads["relations"]) if "relations" in heads else None
             usable = config["positions"] - config["first"]
             of_layout = config["layout_positions"] - config["layout_first"]
-            found = cls(
-                labels, rules, config["vocab"], min(usable, of_layout) - 2, config["pad_id"]
-            )
+            room = min(usable, of_layout) - 2
+            segments = described.get("boxes") == "segments"
+            found = cls(labels, rules, config["vocab"], room, config["pad_id"], segments)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"this is no model that labels words: its configuration lacks {error}",
@@ -214,7 +218,10 @@ class EntityModel:
         """
         words = page.words
         texts = [word.text for word in words]
-        places = [upright(word.box, page.rotation, page.width, page.height) for word in words]
+        found = [word.box for word in words]
+        if self.settings.segments:
+            found = [line.box for line in page.lines for _ in line.words]
+        places = [upright(box, page.rotation, page.width, page.height) for box in found]
         size = (page.width, page.height) if page.rotation % 180 == 0 else (page.height, page.width)
         boxes = on_thousand(places, *size, page=page.number, words=texts)
         pieces = self.pieces(texts, self.settings.room)

@@ -190,8 +190,8 @@ class Graph:
     def _floats(self, name: str) -> str:
         """A shared matrix, multiplied out once, as the model is opened.
 
-        Products of integers, for which what comes in is rounded too, take two thirds of the time
-        but change a label in fifteen.
+        Products of integers, for which what comes in is rounded too, took two thirds of the time
+        but changed one label in fifteen of forms (benchmarks/LOG.md, "Entities without torch").
         """
         if not self.is_int8(name):
             return self.weight(name)
