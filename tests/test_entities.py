@@ -26,6 +26,7 @@ from vlkit.errors import CheckpointError, UnknownName
 from vlkit.models.lilt import Lilt
 from vlkit.models.lilt_heads import Flows, HeadConfig, RelationHead
 from vlkit.models.lilt_windows import word_flows
+from vlkit.reading.read import read
 
 FUNSD = Path(os.environ.get("VLKIT_DATA", "")) / "funsd"
 needs_funsd = pytest.mark.skipif(not FUNSD.is_dir(), reason="VLKIT_DATA holds no FUNSD")
@@ -255,3 +256,19 @@ def test_read_finds_entities(forms: tuple[Lilt, Path], tmp_path: Path) -> None:
     text = next(tmp_path.glob("*.md")).read_text()
     assert text.count("\n- **") > 0
     assert list(tmp_path.glob("*.overlay.png"))
+
+
+def test_a_model_that_fails_costs_the_entities_alone(
+    forms: tuple[Lilt, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Document:
+        raise RuntimeError("no memory")
+
+    with pytest.raises(UnknownName, match="nothing"):
+        read(SAMPLE_PDF, engine="pdf-text", entities="nothing")
+    monkeypatch.setattr(EntityModel, "mark", fail)
+    document = read(SAMPLE_PDF, engine="pdf-text", pages=1, entities=forms[1])
+    (page,) = document.pages
+    assert page.words
+    assert page.warnings == ["stage 'entities' failed: no memory"]
+    assert "entities" not in {stage.name for stage in page.stages}
