@@ -133,6 +133,15 @@ def test_a_recipe_becomes_a_model_on_its_trunk_and_goes_on(recipe: Path, tmp_pat
     assert (folder / "README.md").read_text().count("relations_f1") == 1
 
 
+def test_it_learns_entities_and_links(recipe: Path, tmp_path: Path) -> None:
+    """Neighbouring answers among them, which count as two."""
+    settings = ["steps=80", "checkpoints.every=80", "documents.fold=0", "logging.every=80"]
+    settings += ["optimizer.rate=5e-3", "documents.jitter=0.05"]
+    train_recipe(recipe, settings)
+    last = read_log(tmp_path / "run" / "log.jsonl")[-1]
+    assert last["entities_f1"] == last["relations_f1"] == 1
+
+
 def test_full_tuning_from_a_pretrained_layout_flow_stands_alone(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,8 +62,10 @@ class EntityValidation:
         head = model.head("tokens")
         assert isinstance(head, TokenHead)
         best = head.of(head.seen(flows))[0].argmax(dim=-1).tolist()
-        tags = [head.config.labels[number].casefold() for number in best]
-        found = [(span.label, _words(page, range(span.start, span.stop))) for span in spans(tags)]
+        found = [
+            (span.label.casefold(), _words(page, range(span.start, span.stop)))
+            for span in spans([head.config.labels[number] for number in best])
+        ]
         known = {tag[2:] for tag in self.taught.labels}
         true = [
             (entity.label.casefold(), _words(page, entity.words))
