@@ -21,8 +21,9 @@ from pydantic import BaseModel, Field
 import vlkit
 from vlkit.data.labelled import generated, read_sroie
 from vlkit.document import Block, Cell, Document, Entity, Line, Page, Relation, Table, Word
-from vlkit.errors import InputError, SchemaError
+from vlkit.errors import InputError, SchemaError, UnknownName
 from vlkit.extraction.extract import Extraction, extract
+from vlkit.reading.entities import Entities
 
 DATA = Path(os.environ.get("VLKIT_DATA", "nowhere"))
 SIZE = 10.0
@@ -282,6 +283,17 @@ def test_a_models_entities_and_links_count() -> None:
     schema = wanting(deposit_paid={"type": "number"}, ref_of_ours=TEXT)
     found = extract(document, schema, threshold=0.5)
     assert found.data == {"deposit_paid": 11, "ref_of_ours": "ZX 81"}
+
+
+def test_a_model_marks_the_document_first(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from tests.entity_toys import folder_with, on_trunk
+
+    folder = str(folder_with(on_trunk(), tmp_path / "forms"))
+    found = extract(page(*RECEIPT), wanting(total=MONEY), model=folder, threshold=0)
+    assert found.document.pages == Entities(folder)(page(*RECEIPT)).pages
+    with pytest.raises(UnknownName, match="model"):
+        extract(page(*RECEIPT), wanting(total=MONEY), model="no-such-model")
 
 
 @settings(max_examples=20, deadline=None)

@@ -30,6 +30,10 @@ def extract(
     schema: Annotated[
         Path, typer.Option(help="JSON Schema of the fields: their names, types and formats.")
     ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of a model whose entities and links count too."),
+    ] = None,
     to: Annotated[str, typer.Option(help="json, or csv with a line for every field.")] = "json",
     output: Annotated[
         Path | None, typer.Option(help="File for the result. Without it, it is printed.")
@@ -56,13 +60,14 @@ def extract(
     """
     from rich.console import Console
 
-    from vlkit.extraction.extract import document_of, fill
+    from vlkit.extraction.extract import document_of, fill, marker_of
     from vlkit.extraction.schema import read_schema
     from vlkit.sources import expand
 
     if to not in _FORMATS:
         raise UnknownName("format", to, _FORMATS)
     wanted = read_schema(schema)
+    mark = marker_of(model)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     found: list[tuple[str, Extraction]] = []
     failed = 0
@@ -70,7 +75,7 @@ def extract(
         try:
             if isinstance(path, VlkitError):
                 raise path
-            document = document_of(path, engine=engine, lang=lang)
+            document = mark(document_of(path, engine=engine, lang=lang))
             found.append((path, fill(document, wanted, threshold)))
         except VlkitError as error:
             failed += 1

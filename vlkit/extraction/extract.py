@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -59,6 +59,7 @@ def extract(
     source: Readable | Document,
     schema: Schema,
     *,
+    model: str | None = None,
     threshold: float = THRESHOLD,
     engine: str = "auto",
     lang: str | Iterable[str] | None = None,
@@ -71,6 +72,8 @@ def extract(
         source: What ``vlkit.read`` takes, a document that was read, or the ``.json`` of one.
         schema: A JSON Schema, as a mapping or a file, or a pydantic class. See
             ``vlkit.extraction.schema``.
+        model: Name or folder of a model that finds entities and links; values come from these
+            too, where a label is a field's name or a question says a field's label.
         threshold: Probability below which a value is null and needs review.
         engine, lang, pages, password: As ``vlkit.read`` takes them.
 
@@ -83,11 +86,23 @@ def extract(
         VlkitError: The source can't be read.
     """
     wanted = read_schema(schema)
-    return fill(
-        document_of(source, engine=engine, lang=lang, pages=pages, password=password),
-        wanted,
-        threshold,
-    )
+    mark = marker_of(model)
+    document = document_of(source, engine=engine, lang=lang, pages=pages, password=password)
+    return fill(mark(document), wanted, threshold)
+
+
+def marker_of(model: str | None) -> Callable[[Document], Document]:
+    """What puts a model's entities on a document; without a model it stays as it is.
+
+    Raises:
+        UnknownName: There is no such model.
+        CheckpointError: It is damaged, or is no model for entities.
+    """
+    if model is None:
+        return lambda document: document
+    from vlkit.reading.entities import Entities
+
+    return Entities(model)
 
 
 def fill(document: Document, wanted: WantedSet, threshold: float = THRESHOLD) -> Extraction:
