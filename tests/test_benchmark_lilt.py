@@ -243,6 +243,21 @@ def test_a_plan_is_the_recipes_but_for_what_the_arm_changes(
     assert (head["kind"], head["flows"]) == ("tokens", "text")
 
 
+def test_other_weights_to_start_from_are_another_arm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "flow"
+    start.mkdir()
+    monkeypatch.setattr(arms, "RECIPE", tmp_path / "recipe.toml")
+    arms.RECIPE.write_text(f'[model]\nstart = "{start}"\n')
+    keys = []
+    for content in (b"one", b"two"):
+        (start / "model.safetensors").write_bytes(content)
+        keys.append([key_of(arms.ARMS[name].settled) for name in ("ours, full", "text alone")])
+    assert keys[0][0] != keys[1][0]
+    assert keys[0][1] == keys[1][1]
+
+
 def test_every_entity_and_link_of_a_form_is_counted() -> None:
     kinds = ("HEADER", "QUESTION", "ANSWER")
     relation = HeadConfig("relations", labels=kinds, links=(("QUESTION", "ANSWER"),))

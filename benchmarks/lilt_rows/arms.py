@@ -22,6 +22,7 @@ from vlkit.checkpoint import TOKENIZER, load_weights
 from vlkit.entities.pieces import WordPieces
 from vlkit.models.lilt import Layer, Lilt, LiltConfig
 from vlkit.models.lilt_heads import Flows
+from vlkit.shelves import weight_files, weights_sha256
 from vlkit.training.documents import document_samples
 from vlkit.training.loop import train
 from vlkit.training.pages import Speller
@@ -52,7 +53,10 @@ class Arm:
     @property
     def settled(self) -> dict[str, object]:
         """What figures depend on, as JSON can hold it."""
-        return {"settings": self.settings, "start": self.start, "text head": self.text_head}
+        folder = Path(recipe.read(RECIPE)["model"]["start"])
+        known = self.start and weight_files(folder)
+        start = weights_sha256(folder) if known else ""
+        return {"settings": self.settings, "start": start, "text head": self.text_head}
 
 
 class OnTransformers(Lilt):
