@@ -7,6 +7,7 @@ like.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,10 +42,23 @@ FEATURES = (
     *("share", "doubt", "claimed", "top", "largest", "repeated", "decimals", "currency"),
     *("zero", "section", "other_section", "digits", "length", "lines", "company", "address"),
     *("other", "height", "index", "goes_on", "ends_address", "after_company"),
-    *("no_section", "is_sum", "is_part", "is_rest", "stack", "elsewhere"),
+    *(
+        "no_section",
+        "is_sum",
+        "is_part",
+        "is_rest",
+        "stack",
+        "elsewhere",
+        "final",
+        "beside",
+        "paid",
+    ),
 )
 _RIGHT, _BELOW = 4, 3
 _MOST_AMOUNTS = 40
+_PAID = {"cash", "change", "discount", "rounding", "deposit"}
+_FINAL = re.compile(r"round|payable|due|grand|nett|after|결제|청구|받을", re.IGNORECASE)
+"""What a label says of the last of several totals."""
 _PARTNERS = {label.casefold() for name in ("buyer", "ship to") for label in concepts()[name].labels}
 _LETTERHEAD = 10
 
@@ -249,6 +263,7 @@ class Finder:
             return {
                 "alone": 1.0,
                 "elsewhere": float(elsewhere),
+                "paid": float(self._is_payment(found)),
                 "claimed": float(self._claimed(number, found)),
             }
         *_, x1, y1 = label.box(self.sheet)
@@ -259,6 +274,8 @@ class Finder:
             "alike": label.alike,
             "own": float(number in label.owners),
             "closed": float(label.closed),
+            "final": float(bool(_FINAL.search(label.segment.text))),
+            "beside": float(self._beside(number, label)),
             "first": float(label.first),
             "stack": float(self._stacked(number, label) if found.how == "below" else 0),
             "distance": 0.0 if found.how == "same" else log1p(away / self.height),
@@ -273,6 +290,18 @@ class Finder:
             return 0
         under = self.sheet.below(label.segment, label.box(self.sheet))[:_BELOW]
         return sum(bool(self.sheet.values(kind, segment)) for segment in under) - 1
+
+    def _beside(self, number: int, label: Label) -> int:
+        """How many values of the kind stand in a label's row beside one: it heads a row."""
+        kind = kind_sought(self.fields[number])
+        row = self.sheet.right_of(label.segment)[:_RIGHT] if kind else []
+        return max(sum(len(self.sheet.values(kind or "", each)) for each in row) - 1, 0)
+
+    def _is_payment(self, found: _Found) -> bool:
+        """Whether the row says that this is what was handed over, given back or taken off."""
+        segment = found.segments[0]
+        row = [segment, *self._left_of(segment)]
+        return any(label.owners & _PAID for each in row for label in self.by_segment[each.number])
 
     def _claimed(self, number: int, found: _Found) -> bool:
         """Whether another label stands between the value and its own, or before it."""
