@@ -70,8 +70,8 @@ def test_the_nearest_question_is_left_or_above() -> None:
 
 
 def test_figures_are_of_words_and_segments_and_say_so(forms: Path) -> None:
-    result = evaluate_entities("entities", "rules", forms, split="one", boxes="words")
-    assert result.metrics == {"precision.words": 1, "recall.words": 1, "f1.words": 1}
+    result = evaluate_entities("entities", "rules", forms, split="one", boxes="segments")
+    assert result.metrics == {f"{name}.segments": 1 for name in ("precision", "recall", "f1")}
     both = evaluate_entities("relations", "rules", forms, boxes="segments")
     assert both.metrics["recall.segments"] == pytest.approx(2 / 3)
     assert both.counts == {"documents": 2, "skipped": 0, "relations": 3}
@@ -96,6 +96,8 @@ def test_a_model_sees_boxes_and_no_answers(forms: Path, monkeypatch: pytest.Monk
     }
     assert not any(page.entities or page.relations for each in seen for page in each.pages)
     own, shared, read = ([w.box for w in each.words] for each in seen)
+    # a model that learnt boxes of lines is not to see them here
+    assert [len(line.words) for line in seen[0].pages[0].lines] == [1, 1, 1]
     assert own[1:] == [(120, 20, 170, 32), (180, 20, 230, 32)]
     assert shared[1:] == [(120, 20, 230, 32)] * 2
     assert read == []
@@ -170,10 +172,10 @@ def test_words_are_read_from_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_command_prints_and_writes(forms: Path, tmp_path: Path) -> None:
     written = tmp_path / "out.json"
-    options = ["--data", str(forms), "--boxes", "words", "--folds", "2", "--json", str(written)]
+    options = ["--data", str(forms), "--boxes", "segments", "--folds", "2", "--json", str(written)]
     done = CliRunner().invoke(app, ["eval", "entities", "rules", *options])
     assert done.exit_code == 0, done.output
-    assert "f1.words.deviation" in done.output
+    assert "f1.segments.deviation" in done.output
     assert "do not compare" in done.output
     result = EvalResult.model_validate_json(written.read_text())
-    assert result.metrics["f1.words"] == pytest.approx((1 + 0.8) / 2)
+    assert result.metrics["f1.segments"] == pytest.approx((1 + 0.8) / 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlkit.data.labelled import LabelledDocument
-from vlkit.document import Document
+from vlkit.document import Document, Page
 from vlkit.errors import InputError
 from vlkit.evaluation.fields import Answer, answers, summarise
 from vlkit.evaluation.result import EvalResult, installed_versions
@@ -18,7 +18,6 @@ from vlkit.reading.evaluate_entities import (
     Boxes,
     Job,
     Marker,
-    bare,
     command_of,
     kinds_of_boxes,
     labelled,
@@ -42,7 +41,7 @@ class _Fields:
         if self.boxes == "pixels":
             words = self.job.read(document.pictures)
         else:
-            words = Document(pages=[bare(page, by_segment=False) for page in document.pages])
+            words = Document(pages=[_bare(page) for page in document.pages])
         # Every value is wanted, however unsure: coverage is told from the probabilities.
         found = fill(self.job.mark(words), self.wanted, threshold=0.0).document
         return answers(found, document.document)
@@ -100,6 +99,10 @@ def evaluate_fields(
         versions=installed_versions(),
         note=f"Words are {'read from the pictures' if kinds[-1] == 'pixels' else 'the gold ones'}.",
     )
+
+
+def _bare(page: Page) -> Page:
+    return page.model_copy(update={"entities": [], "relations": []})
 
 
 def _as_it_is(document: Document) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from typing import Literal, get_args
 
 from vlkit.data.labelled import LabelledDocument, LabelledSet, read_labelled
-from vlkit.document import Document, Page, Table
+from vlkit.document import Document, Line, Page, Table
 from vlkit.entities.model import EntityModel, folder_of
 from vlkit.errors import InputError, UnknownName
 from vlkit.evaluation import form_rules
@@ -58,7 +58,7 @@ class Job:
         if boxes == "pixels":
             found = compare_read(self.mark(self.read(document.pictures)), true)
         else:
-            pages = [bare(page, boxes == "segments") for page in document.pages]
+            pages = [bare(page, boxes) for page in document.pages]
             found = compare(self.mark(Document(name=document.name, pages=pages)), true)
         return dict(zip(TASKS, found, strict=True))
 
@@ -221,19 +221,23 @@ def _key(document: LabelledDocument, group: str | None) -> str:
     return document.group or document.name
 
 
-def bare(page: Page, by_segment: bool) -> Page:
-    """The page without what is to be found, its words with their own or their line's boxes."""
+def bare(page: Page, boxes: Boxes) -> Page:
+    """The page without what is to be found: words with the boxes of their lines, or each with its
+    own on a line of its own, so that nothing tells of segments."""
     items = []
     for item in page.items:
         assert not isinstance(item, Table)  # labelled pages are blocks
-        lines = [
-            line.model_copy(
-                update={"words": [word.model_copy(update={"box": line.box}) for word in line.words]}
-            )
-            for line in item.lines
-        ]
-        items.append(item.model_copy(update={"lines": lines}) if by_segment else item)
+        lines = [line for each in item.lines for line in _lines(each, boxes)]
+        items.append(item.model_copy(update={"lines": lines}))
     return page.model_copy(update={"items": items, "entities": [], "relations": []})
+
+
+def _lines(line: Line, boxes: Boxes) -> Iterator[Line]:
+    if boxes == "segments":
+        words = [word.model_copy(update={"box": line.box}) for word in line.words]
+        yield line.model_copy(update={"words": words})
+    else:
+        yield from (Line(words=[word], box=word.box) for word in line.words)
 
 
 # Figures
