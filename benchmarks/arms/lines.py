@@ -123,8 +123,9 @@ def source_of(model: LineReader, size: Size, seed: int) -> LineSource:
 
 def first_batches(source: LineSource) -> list[Batch]:
     """A pool's: narrow and wide ones in the proportion of all."""
-    starts = range(0, source.pool * source.size, source.size)
-    return [source.load(range(start, start + source.size)).batch for start in starts]
+    size = source.pools.size
+    starts = range(0, source.pools.pool * size, size)
+    return [source.load(range(start, start + size)).batch for start in starts]
 
 
 def step_gflop(model: LineReader, batch: Batch) -> float:
