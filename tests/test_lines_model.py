@@ -1,7 +1,7 @@
 """The line reader: its head against the distribution that it stands for, lines of any width, and
 how it is trained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ pytest.importorskip("safetensors")
 from vlkit.data.rendered import OTHERS, RenderedLine  # noqa: E402
 from vlkit.errors import InputError  # noqa: E402
 from vlkit.losses.ctc import ctc, ctc_of_columns  # noqa: E402
-from vlkit.models.lines import LineReader, LineReaderConfig  # noqa: E402
+from vlkit.models.lines import SHIFTS, LineReader, LineReaderConfig  # noqa: E402
 from vlkit.onnx import UNKNOWN, Alphabet, in_batch, runs  # noqa: E402
 from vlkit.training.lines import LineSource, LineValidation, line_batch  # noqa: E402
 
@@ -150,14 +150,19 @@ def test_a_decoder_sees_what_came_before_and_the_line_alone():
 def test_the_decoder_learns_characters_and_where_texts_end():
     torch.manual_seed(0)
     model = small(stem=(8, 16, 16), width=32, depth=1, stem_depth=(0, 0, 0), decoder="attention")
-    batch = line_batch([Drawn().line(number) for number in range(6)], model.alphabet)
+    lines = [Drawn().line(number) for number in range(6)]
+    moved = [
+        replace(line, pixels=np.roll(line.pixels, rows, axis=0))
+        for line in lines
+        for rows in SHIFTS  # as it looks at lines when it reads
+    ]
+    batch = line_batch(moved, model.alphabet)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     for _ in range(80):
         loss, _ = model.train().loss(model.encode(batch), batch)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    lines = [Drawn().line(number) for number in range(6)]
     assert model.read([line.pixels for line in lines]) == [line.text for line in lines]
 
 
@@ -173,15 +178,17 @@ class Drawn:
     def line(self, number: int) -> RenderedLine:
         draw = np.random.default_rng((self.seed, number))
         text = "".join(draw.choice(list("0123456789가나"), draw.integers(2, 7)))
-        step = 20
+        step, down = 20, int(draw.integers(-1, 2))
         pixels = np.full((32, 6 + step * len(text)), 255, np.uint8)
         for place, char in enumerate(text):
             left = 4 + step * place
             if char < "가":
-                cv2.putText(pixels, char, (left, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 0, 2)
+                cv2.putText(pixels, char, (left, 26 + down), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 0, 2)
             else:
-                cv2.rectangle(pixels, (left, 6), (left + 8, 24), 0, 2 if char == "가" else -1)
-                cv2.line(pixels, (left + 13, 4), (left + 13, 28), 0, 2)
+                cv2.rectangle(
+                    pixels, (left, 6 + down), (left + 8, 24 + down), 0, 2 if char == "가" else -1
+                )
+                cv2.line(pixels, (left + 13, 4 + down), (left + 13, 28 + down), 0, 2)
         left = 4 + step * np.arange(len(text), dtype=np.float32)
         return RenderedLine(pixels, text, np.stack([left, left + 16], axis=1))
 
