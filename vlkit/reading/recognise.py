@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence, Set
 from vlkit.document import Block, Page
 from vlkit.errors import InputError, MissingDependency
 from vlkit.images import PageImage
+from vlkit.reading.engines.hangul import KOREAN
 from vlkit.reading.stages import Engine, load_engine
 from vlkit.reading.surest import LineEngine, Surest
 
@@ -109,13 +110,15 @@ def _present(names: Sequence[str]) -> Iterator[tuple[Engine, frozenset[str]]]:
 
 
 def _with_others(engine: Engine) -> Engine:
-    """The engine, and beside it those here that ``auto`` asks about its doubtful lines."""
-    others = [
-        other
-        for other, _ in _present(ALSO_ASKED.get(engine.name, ()))
-        if isinstance(other, LineEngine)
-    ]
-    return Surest(engine, others) if isinstance(engine, LineEngine) and others else engine
+    """The engine, and beside it those here that ``auto`` asks: the first that reads no Korean, and
+    the first that does."""
+    if not isinstance(engine, LineEngine):
+        return engine
+    asked: dict[bool, LineEngine] = {}
+    for other, known in _present(ALSO_ASKED.get(engine.name, ())):
+        if isinstance(other, LineEngine):
+            asked.setdefault(not KOREAN.isdisjoint(known), other)
+    return Surest(engine, asked.get(False), asked.get(True)) if asked else engine
 
 
 def _unread(problem: str, languages: Sequence[str], readable: Set[str]) -> MissingDependency:

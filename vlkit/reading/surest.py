@@ -9,9 +9,9 @@ from vlkit.document import Line
 from vlkit.images import PageImage
 from vlkit.reading.engines.detector import find_on_page
 from vlkit.reading.engines.fitting import has_hangul
-from vlkit.reading.engines.hangul import KOREAN
 from vlkit.reading.engines.regions import Region
 from vlkit.reading.engines.strips import top_to_bottom
+from vlkit.reading.fused import fused
 from vlkit.reading.stages import Engine
 
 DOUBT = 0.5
@@ -30,26 +30,29 @@ class LineEngine(Engine, Protocol):
 
 
 class Surest:
-    """Each line as the engine that is surest of it reads it.
+    """Each line as the engines that are surest of it read it.
 
     Args:
-        reader: Reads all lines.
-        others: Asked in this order, each for the lines that none before was sure of. One that
-            does not read Korean is asked for every line without Hangul, too, and believed unless
-            it is in doubt: who reads fewer scripts reads them better (every fourth of FUNSD's
-            forms: .77 of the words by RapidOCR, .57 by our own reader). One that reads Korean is
-            then only asked for lines with Hangul.
+        reader: Reads all lines, Korean ones among them.
+        specialist: Reads no Korean. It is asked for every line without Hangul, too, and its words
+            stand unless the reader is surer of them: who reads fewer scripts reads them better
+            (every fourth of FUNSD's forms: .77 of the words by RapidOCR, .65 by our own reader).
+        second: Reads Korean as well, and is asked for lines with Hangul that are in doubt.
     """
 
     name = "auto"
 
-    def __init__(self, reader: LineEngine, others: Sequence[LineEngine]) -> None:
+    def __init__(
+        self, reader: LineEngine, specialist: LineEngine | None, second: LineEngine | None
+    ) -> None:
         self.reader = reader
-        self.others = others
+        self.specialist = specialist
+        self.second = second
 
     @property
     def version(self) -> str:
-        return ", ".join(f"{each.name} {each.version}" for each in (self.reader, *self.others))
+        every = [each for each in (self.reader, self.specialist, self.second) if each is not None]
+        return ", ".join(f"{each.name} {each.version}" for each in every)
 
     def languages(self) -> frozenset[str]:
         return self.reader.languages()
@@ -57,25 +60,18 @@ class Surest:
     def recognise(self, image: PageImage, languages: Sequence[str]) -> list[Line]:
         regions = find_on_page(self.name, image)
         lines = self.reader.read(image, regions, languages)
-        for other in self.others:
-            known = [language for language in languages if language in other.languages()]
-            if not known:
-                continue
-            asks, prefers = _asks_about_hangul, surer
-            if missing := set(languages) - set(known):
-                if not missing <= KOREAN:
-                    continue
-                asks, prefers = _asks_specialist, _specialist
+        for other, asks, better in (
+            (self.specialist, _asks_specialist, _with_specialist),
+            (self.second, _asks_second, surer),
+        ):
+            known = [each for each in languages if other is not None and each in other.languages()]
             asked = [i for i, line in enumerate(lines) if asks(line)]
-            readings = other.read(image, [regions[i] for i in asked], known) if asked else []
+            if other is None or not known or not asked:
+                continue
+            readings = other.read(image, [regions[i] for i in asked], known)
             for i, reading in zip(asked, readings, strict=True):
-                lines[i] = prefers(lines[i], reading)
+                lines[i] = better(lines[i], reading)
         return top_to_bottom(lines)
-
-
-def _asks_about_hangul(line: Line | None) -> bool:
-    """A line that nobody could read is a scribble more often than it is Korean."""
-    return line is not None and confidence_of(line) < DOUBT and has_hangul(line.text)
 
 
 def _asks_specialist(line: Line | None) -> bool:
@@ -83,12 +79,28 @@ def _asks_specialist(line: Line | None) -> bool:
     return line is None or confidence_of(line) < DOUBT or not has_hangul(line.text)
 
 
-def _specialist(line: Line | None, other: Line | None) -> Line | None:
-    """Its reading, the other one, unless it is in doubt; of a line that may be Korean, only if it
-    is not."""
+def _with_specialist(line: Line | None, other: Line | None) -> Line | None:
+    """The specialist's reading, the other one, with the reader's words where that is surer.
+
+    Lines that may be Korean, or that lean, so that words of two readings can't be laid side by
+    side, are the specialist's as a whole unless it is in doubt.
+    """
+    korean = line is None or has_hangul(line.text)
+    if line and other and not korean and _level(line) and _level(other):
+        return fused(other, line)
     if confidence_of(other) >= DOUBT:
         return other
-    return line if line is None or has_hangul(line.text) else surer(line, other)
+    return line if korean else surer(line, other)
+
+
+def _level(line: Line) -> bool:
+    """Whether its words' places are along the page's."""
+    return all(word.quad is None for word in line.words)
+
+
+def _asks_second(line: Line | None) -> bool:
+    """A line that nobody could read is a scribble more often than it is Korean."""
+    return line is not None and confidence_of(line) < DOUBT and has_hangul(line.text)
 
 
 def confidence_of(line: Line | None) -> float:
