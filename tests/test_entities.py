@@ -118,7 +118,11 @@ def test_forms_are_read_as_in_torch(forms: tuple[Lilt, Path]) -> None:
     assert Document.from_json(marked.to_json()) == marked
 
 
-def test_long_pages_get_one_label_a_word_across_windows(forms: tuple[Lilt, Path]) -> None:
+def test_long_pages_get_one_label_a_word_across_windows(
+    forms: tuple[Lilt, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links too, whose children are taken some at a time."""
+    monkeypatch.setattr("vlkit.entities.model.CHILDREN_AT_A_TIME", 7)
     model, folder = forms
     page = a_page(260)
     assert (

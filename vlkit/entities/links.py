@@ -6,7 +6,7 @@ torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,12 +38,12 @@ class LinkRules:
     links: tuple[tuple[str, str], ...]
     one_parent: bool
 
-    def allowed(self, parents: Sequence[int], children: Sequence[int]) -> NDArray[np.bool_]:
-        """[P, C], for types by their numbers."""
-        table = np.zeros((len(self.types), len(self.types)), bool)
+    @property
+    def table(self) -> NDArray[np.bool_]:
+        """[types, types], whether a parent of one type may have a child of the other."""
+        found = np.zeros((len(self.types), len(self.types)), bool)
         for parent, child in self.links:
-            table[self.types.index(parent), self.types.index(child)] = True
-        found: NDArray[np.bool_] = table[np.ix_(parents, children)]
+            found[self.types.index(parent), self.types.index(child)] = True
         return found
 
 

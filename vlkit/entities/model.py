@@ -303,23 +303,28 @@ class EntityModel:
     ) -> Iterator[Link]:
         """Links of all entities; some children at a time, since a child's depend on no other's."""
         assert self.relations is not None
-        everyone = range(len(types))
-        allowed = rules.allowed(types, types) & ~np.eye(len(types), dtype=bool)
-        parents = [place for place in everyone if allowed[place].any()]
-        children = [place for place in everyone if allowed[:, place].any()]
+        kinds, table = np.array(types, np.int64), rules.table
+        parents = np.flatnonzero(table.any(axis=1)[kinds])
+        children = np.flatnonzero(table.any(axis=0)[kinds])
+        if not parents.size:
+            return
+        of_parents = np.stack([seen[place] for place in parents])
+        # Never a table of all pairs: long files have tens of thousands of entities.
         for first in range(0, len(children), CHILDREN_AT_A_TIME):
             some = children[first : first + CHILDREN_AT_A_TIME]
             given = {
-                "parents": np.stack([seen[place] for place in parents]),
-                "parent_types": np.array([types[place] for place in parents]),
+                "parents": of_parents,
+                "parent_types": kinds[parents],
                 "children": np.stack([seen[place] for place in some]),
-                "child_types": np.array([types[place] for place in some]),
+                "child_types": kinds[some],
             }
             (logits,) = self.relations.run(None, given)
             odds = logits[..., 1] - logits[..., 0]
-            odds[~allowed[np.ix_(parents, some)]] = -np.inf
+            allowed = table[np.ix_(kinds[parents], kinds[some])]
+            odds[~allowed | np.equal.outer(parents, some)] = -np.inf
             for link in decode(odds, rules.one_parent):
-                yield Link(parents[link.parent], some[link.child], link.probability)
+                parent, child = int(parents[link.parent]), int(some[link.child])
+                yield Link(parent, child, link.probability)
 
 
 def batch(
