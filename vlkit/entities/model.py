@@ -304,11 +304,11 @@ class EntityModel:
         """Links of all entities; some children at a time, since a child's depend on no other's."""
         assert self.relations is not None
         kinds, table = np.array(types, np.int64), rules.table
-        parents = np.flatnonzero(table.any(axis=1)[kinds])
-        children = np.flatnonzero(table.any(axis=0)[kinds])
+        parents = np.flatnonzero(np.asarray(table.any(axis=1))[kinds])
+        children = np.flatnonzero(np.asarray(table.any(axis=0))[kinds])
         if not parents.size:
             return
-        of_parents = np.stack([seen[place] for place in parents])
+        of_parents = np.stack([seen[int(place)] for place in parents])
         # Never a table of all pairs: long files have tens of thousands of entities.
         for first in range(0, len(children), CHILDREN_AT_A_TIME):
             some = children[first : first + CHILDREN_AT_A_TIME]

@@ -31,7 +31,6 @@ from vlkit.nn.attention import attention, rotary
 from vlkit.nn.depthwise import DepthwiseAlong
 from vlkit.onnx import FRAME, HEIGHT, UNKNOWN, Alphabet, Gray, batches_by_width, in_batch, runs
 
-
 SHIFTS = (-1, 0, 1)
 """Rows by which a line is moved up and down and looked at again. The stem halves the height three
 times, so a row more or less is another picture to it; frames that are the mean of three looks
@@ -149,7 +148,7 @@ class LineReader(Pretrained):
         """
         looks = torch.cat([_moved(pixels, rows) for rows in SHIFTS])
         x_btc, mask = self.frames(looks, widths.repeat(len(SHIFTS)))
-        return x_btc.unflatten(0, (len(SHIFTS), -1)).mean(dim=0), mask[: pixels.shape[0]]
+        return torch.stack(x_btc.chunk(len(SHIFTS))).mean(dim=0), mask[: pixels.shape[0]]
 
     def best(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The most probable code of each frame, and its probability: both ``[B, T]``."""
