@@ -17,6 +17,7 @@ from vlkit.errors import InputError, UnknownName
 from vlkit.evaluation import form_rules
 from vlkit.evaluation.result import EvalResult
 from vlkit.reading import evaluate_entities as room
+from vlkit.reading.evaluate import split_names
 from vlkit.reading.evaluate_entities import (
     evaluate_entities,
     over_parts,
@@ -67,6 +68,16 @@ def test_the_nearest_question_is_left_or_above() -> None:
     found = form_rules.nearest_links(entities)
     assert [(each.head, each.tail) for each in found] == [("left", "value")]
     assert form_rules.nearest_links(entities[1:])[0].head == "above"
+
+
+def test_boxes_without_height_have_no_neighbours() -> None:
+    assert form_rules.gap((0, 10, 30, 10), (40, 10, 60, 10)) is None
+    assert form_rules.gap((0, 10, 30, 20), (40, 15, 60, 15)) is None
+
+
+def test_a_split_has_an_item_a_line(tmp_path: Path) -> None:
+    put(tmp_path / "some.txt", "a form\n\n 신청서 2 \n")
+    assert split_names(tmp_path, "some") == ["a form", "신청서 2"]
 
 
 def test_figures_are_of_words_and_segments_and_say_so(forms: Path) -> None:

@@ -38,13 +38,16 @@ def nearest_links(entities: Sequence[Entity]) -> list[Relation]:
 
 
 def gap(first: Box, second: Box) -> float | None:
-    """How far the second box stands right of the first, or below it; None where it does neither.
+    """How far the second box stands right of the first, or below it; None where it does neither,
+    and where one of them has no height.
 
     In heights of the lower of both boxes, a line's height; along a row times ``ACROSS``.
     """
     wide = min(first[2], second[2]) - max(first[0], second[0])
     high = min(first[3], second[3]) - max(first[1], second[1])
     line = min(first[3] - first[1], second[3] - second[1])
+    if line <= 0:
+        return None
     if high >= 0.5 * line and second[0] >= first[2] - line:
         return max(0.0, ACROSS * (second[0] - first[2]) / line)
     if wide > 0 and second[1] >= first[3] - 0.5 * line:

@@ -115,7 +115,8 @@ def split_names(data: Path, split: str | None) -> list[str] | None:
     path = data / f"{split}.txt"
     if not path.is_file():
         raise InputError("there is no such split", remedy="Put one item a line in it", file=path)
-    return path.read_text(encoding="utf-8").split()
+    names = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [name for name in names if name]
 
 
 def _reading(job: Job) -> Figures:
