@@ -234,3 +234,14 @@ def test_what_is_measured_is_what_seqeval_and_all_pairs_say(forms: Path, words: 
     assert found["entities_f1"] == pytest.approx(f1_score(true, said))
     assert found["relations_f1"] == pytest.approx(2 * right / (predicted + 3))
     assert predicted
+
+
+def test_a_box_off_the_page_is_named_before_anything_is_trained(
+    forms: Path, words: WordPieces
+) -> None:
+    read = read_labelled(forms).documents[0]
+    page = PAGE.model_copy(deep=True)
+    page.words[1].box = (5000, 10, 5010, 20)
+    document = replace(read, name="slipped", pages=(page,))
+    with pytest.raises(InputError, match=f"^slipped, page {page.number}: word 1 .*off the page"):
+        EntityValidation([document], Speller(words, "words", CONFIG), TAUGHT)

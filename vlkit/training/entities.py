@@ -10,11 +10,12 @@ from torch import Tensor
 from vlkit.data.labelled import LabelledDocument
 from vlkit.data.labelled.documents import LINK
 from vlkit.document import Page
+from vlkit.errors import InputError
 from vlkit.evaluation.entities import Counts, Words, count, spans
 from vlkit.models.lilt import Lilt
 from vlkit.models.lilt_heads import Flows, Link, RelationHead, TokenHead
 from vlkit.models.lilt_windows import word_flows
-from vlkit.training.pages import Speller, Taught, typed_entities
+from vlkit.training.pages import Spelled, Speller, Taught, typed_entities
 from vlkit.training.task import Task, as_module
 
 Linked = tuple[str, Words, Words]
@@ -30,8 +31,19 @@ class EntityValidation:
     def __init__(
         self, documents: Sequence[LabelledDocument], speller: Speller, taught: Taught
     ) -> None:
-        self.pages = [page for document in documents for page in document.pages if page.words]
-        self.speller = speller
+        """Spell the documents' pages, now and not when training has come to its first checkpoint.
+
+        Raises:
+            InputError: A box is no place on its page; it names the document.
+        """
+        self.pages: list[tuple[Page, Spelled]] = []
+        for document in documents:
+            for page in document.pages:
+                try:
+                    self.pages += [(page, speller.spell(page))] if page.words else []
+                except InputError as error:
+                    raise error.at(file=document.name) from None
+        self.special = speller.words.special
         self.taught = taught
 
     @torch.no_grad()
@@ -40,9 +52,8 @@ class EntityValidation:
         assert isinstance(model, Lilt)
         model.eval()
         counts = {"entities": Counts(), "relations": Counts()}
-        for page in self.pages:
-            spelled = self.speller.spell(page)
-            flows = word_flows(model, *spelled, self.speller.words.special)
+        for page, spelled in self.pages:
+            flows = word_flows(model, *spelled, self.special)
             if "tokens" in model.heads:
                 counts["entities"] += self._entities(model, page, flows)
             if "relations" in model.heads:
