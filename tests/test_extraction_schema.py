@@ -102,6 +102,10 @@ def test_a_file(tmp_path: Path) -> None:
         ({"type": "number", "minimum": 3, "maximum": 1}, "#/properties/x: minimum 3 is above"),
         ({"type": "string", "pattern": "("}, "#/properties/x/pattern"),
         ({"type": "string", "minLength": "a"}, "#/properties/x/minLength"),
+        ({"type": "integer", "exclusiveMinimum": True}, "#/properties/x/exclusiveMinimum"),
+        ({"type": "integer", "multipleOf": 5}, "#/properties/x: 'multipleOf' is not understood"),
+        (properties(**{"a.b": {"type": "string"}}), "#/properties/x/properties/a.b: a name with a"),
+        ({**properties(a={"type": "string"}), "required": [[]]}, "#/properties/x/required"),
         ({"type": "object", "properties": {}}, "#/properties/x: the object has no properties"),
         ({"type": "array", "items": {"type": "string"}}, "#/properties/x/items"),
         ({"type": "array"}, "#/properties/x/items"),
@@ -127,6 +131,8 @@ def test_what_is_wrong_with_the_whole() -> None:
         read_schema({**properties(x={"type": "string"}), "required": ["y"]})
     with pytest.raises(SchemaError, match="no pydantic class"):
         read_schema(int)  # type: ignore[arg-type]
+    with pytest.raises(SchemaError, match=r"list\[int\] is no schema"):
+        read_schema(list[int])  # type: ignore[arg-type]
 
 
 def test_limits() -> None:
@@ -158,6 +164,8 @@ def test_names_say_what_is_meant() -> None:
     assert spelled_out("invoiceNo") == spelled_out("invoice_no") == "invoice no"
     assert field_of({"type": "number"}, "totalAmount").concept == "total"
     assert field_of({"type": "string"}, "buyer_address").sought == "address"
+    assert field_of({"type": "string"}, "작성일자").sought == "date"
+    assert field_of({"type": "string"}, "공급받는자 주소").sought == "address"
     assert field_of({"type": "string"}, "seal").labels == ("seal",)
     own = field_of({"type": "string", "x-labels": ["문서 번호"]}, "invoice_no")
     assert own.labels == ("문서 번호", "invoice no")  # who says the labels means these alone

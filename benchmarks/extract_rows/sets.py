@@ -27,10 +27,23 @@ SROIE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"company": _TEXT, "date": _DATE, "address": _TEXT, "total": _MONEY},
 }
+APPROVAL: dict[str, Any] = {
+    "type": "string",
+    "x-labels": [
+        "승인번호",
+        "문서번호",
+        "전표번호",
+        "Approval No.",
+        "Document No.",
+        "Invoice No.",
+        "Ref",
+    ],
+}
+"""Under other numbers' labels too on generated documents, so the schema has to say them."""
 BUSINESS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "approval_number": _TEXT,
+        "approval_number": APPROVAL,
         "company": _TEXT,
         "address": _TEXT,
         "registration_number": _TEXT,

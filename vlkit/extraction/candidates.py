@@ -17,7 +17,7 @@ from math import log1p
 
 import numpy as np
 
-from vlkit.extraction.concepts import concepts
+from vlkit.extraction.concepts import concepts, letters_of
 from vlkit.extraction.labels import SECTIONS, Label, find_labels
 from vlkit.extraction.readings import Reading, kind_sought, read_text, read_typed
 from vlkit.extraction.schema import Wanted
@@ -61,6 +61,8 @@ _FINAL = re.compile(r"round|payable|due|grand|nett|after|결제|청구|받을", 
 """What a label says of the last of several totals."""
 _PARTNERS = {label.casefold() for name in ("buyer", "ship to") for label in concepts()[name].labels}
 _LETTERHEAD = 10
+_ACROSS = 0.1
+"""What a line height to the right of a heading counts, beside one below it: its rows are wide."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +183,11 @@ class Finder:
 
     def _letterhead(self, field: Wanted) -> Iterator[_Found]:
         for segment in self.sheet.segments[:_LETTERHEAD]:
-            for run in runs(self.sheet, segment, 2):
-                yield self._alone(field, run)
+            if not self._is_label(segment):
+                for run in runs(self.sheet, segment, 2):
+                    yield self._alone(field, run)
         for segment in self.sheet.segments[_LETTERHEAD:]:
-            if company_likeness(segment.text):
+            if company_likeness(segment.text) and not self._is_label(segment):
                 yield self._alone(field, [segment])
 
     def _addresses(self, field: Wanted) -> Iterator[_Found]:
@@ -204,6 +207,14 @@ class Finder:
             stop = name_length(run[0].text) if len(run) == 1 else stop
             value = value[: name_length(value)]
         return _Found(Reading(value, 0, stop), tuple(run), "alone")
+
+    def _is_label(self, segment: Segment) -> bool:
+        """Whether nothing but a label is printed there: "Company No." is no company."""
+        said = letters_of(segment.text)
+        return any(
+            label.alike == 1 and letters_of(segment.text[label.start : label.stop]) == said
+            for label in self.by_segment[segment.number]
+        )
 
     def _is_labelled(self, segment: Segment) -> bool:
         return any(label.first and label.start < 3 for label in self.by_segment[segment.number])
@@ -382,7 +393,7 @@ class Finder:
             down = (segment.box[1] - heading.box[1]) / self.height
             if right > 2:
                 continue
-            cost = (down if down >= 0 else -2 * down) + 0.3 * max(-right, 0)
+            cost = (down if down >= 0 else -2 * down) + _ACROSS * max(-right, 0)
             if cost < least:
                 best, least = label, cost
         return _called(best) if best else set()

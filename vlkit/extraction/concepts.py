@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 SECTION = "section"
@@ -27,6 +27,11 @@ class Concept:
     names: tuple[str, ...]
     labels: tuple[str, ...]
 
+    @cached_property
+    def printed(self) -> frozenset[str]:
+        """The labels' letters."""
+        return frozenset(filter(None, map(letters_of, self.labels)))
+
 
 @cache
 def concepts() -> dict[str, Concept]:
@@ -39,17 +44,19 @@ def concepts() -> dict[str, Concept]:
 
 
 def concept_of(name: str, *, column: bool = False, section: bool = False) -> Concept | None:
-    """The concept that a schema's name means: ``invoiceDate`` → date.
+    """The concept that a schema's name means: ``invoiceDate`` → date, as does ``작성일자``.
+
+    What schemas call it goes before what is printed.
 
     Args:
         column: The field is a column of goods.
         section: It is a group of fields.
     """
-    said = spelled_out(name)
-    for concept in concepts().values():
-        if said in concept.names and _fits(concept, column, section):
-            return concept
-    return None
+    said, letters = spelled_out(name), letters_of(name)
+    fitting = [each for each in concepts().values() if _fits(each, column, section)]
+    named = (concept for concept in fitting if said in concept.names)
+    printed = (concept for concept in fitting if letters in concept.printed)
+    return next(named, None) or next(printed, None)
 
 
 _COLUMNS = {"item", "count", "price", "amount", "item number", "size", "code", "tax", "date"}

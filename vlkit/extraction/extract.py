@@ -17,7 +17,7 @@ from vlkit.document import Document, Field, Source
 from vlkit.errors import InputError
 from vlkit.extraction.candidates import Candidate, Finder, Span
 from vlkit.extraction.entities import entity_candidates
-from vlkit.extraction.readings import Reading
+from vlkit.extraction.readings import MASKED, Reading
 from vlkit.extraction.schema import Schema, Wanted, WantedSet, read_schema
 from vlkit.extraction.scoring import group_of, row_probability, score
 from vlkit.extraction.sheet import Sheet
@@ -29,7 +29,9 @@ from vlkit.sources import Readable
 THRESHOLD = 0.5
 """Probability below which a value is left to a person."""
 _RULES = Source(name="extract", version=__version__)
-_MASKED = "resident-registration-number"
+
+Meaning = tuple[str, tuple[str, ...]]
+"""A field's concept, and the labels of the section that it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def extract(
         engine, lang, pages, password: As ``vlkit.read`` takes them.
 
     Returns:
-        The values, each with its place, printed text and probability. Resident registration
-        numbers are masked, in value and text.
+        The values, each with its place, printed text and probability. Where a field is for
+        resident registration numbers, value and text are masked; the document's words are not.
 
     Raises:
         SchemaError: The schema can't be understood.
@@ -161,26 +163,26 @@ def document_of(
 def _choose(sheet: Sheet, fields: Sequence[Wanted]) -> list[tuple[Candidate, float] | None]:
     """For each field its most probable candidate; the surest first, and no words twice."""
     finder = Finder(sheet, fields)
-    offers: list[tuple[float, int, Candidate]] = []
+    offers: list[tuple[tuple[float, float], int, Candidate]] = []
     for number, field in enumerate(fields):
         candidates = finder.candidates(number)
         scores = score(field, candidates)
-        offers += [
-            (float(probability), number, candidate)
-            for probability, candidate in zip(scores, candidates, strict=True)
-        ]
-        offers += [(p, number, each) for p, each in entity_candidates(sheet, field)]
+        offers += [(how, number, each) for how, each in zip(scores, candidates, strict=True)]
+        offers += [((p, p), number, each) for p, each in entity_candidates(sheet, field)]
     chosen: list[tuple[Candidate, float] | None] = [None] * len(fields)
-    taken: dict[tuple[int, int], set[tuple[str, str]]] = defaultdict(set)
-    for probability, number, candidate in sorted(offers, key=lambda each: -each[0]):
+    taken: dict[tuple[int, int], set[tuple[str, Meaning]]] = defaultdict(set)
+    for (probability, _), number, candidate in sorted(
+        offers, key=lambda each: each[0], reverse=True
+    ):
         words = [(page, word) for page, some in candidate.spans for word in some]
-        sought, concept = fields[number].sought, fields[number].concept
-        # Two dates or amounts don't stand in the same words, unless they mean the same.
+        sought, meaning = fields[number].sought, (fields[number].concept, fields[number].sections)
+        # Two dates or amounts don't stand in the same words, unless they mean the same; nor do
+        # the seller's number and the buyer's.
         rivals = {what for word in words for kind, what in taken[word] if kind == sought}
-        if chosen[number] is None and rivals <= {concept or None}:
+        if chosen[number] is None and (not rivals or (meaning[0] and rivals == {meaning})):
             chosen[number] = candidate, probability
             for word in words:
-                taken[word].add((sought, concept))
+                taken[word].add((sought, meaning))
     return chosen
 
 
@@ -218,7 +220,7 @@ def _judged(
     return Field(
         name=name,
         value=reading.value if sure else None,
-        text=str(reading.value) if field.sought == _MASKED else where.text,
+        text=str(reading.value) if field.sought == MASKED else where.text,
         places=sheet.places(where.spans),
         confidence=round(min(probability, 1.0), 4),
         needs_review=bool(reading.doubt) or not sure,

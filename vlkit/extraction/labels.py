@@ -138,11 +138,20 @@ def _around(segment: Segment, start: int, stop: int) -> tuple[bool, bool]:
 
 
 def _longest(labels: Sequence[Label]) -> Iterator[Label]:
+    exact = [label for label in labels if label.alike == 1]
     kept: list[Label] = []
     for label in sorted(labels, key=lambda each: (each.start - each.stop, -each.alike)):
-        if all(label.stop <= other.start or label.start >= other.stop for other in kept):
+        # "Invoice No. AB" is the label itself with the value's first letters, not one misread.
+        grown = label.alike < 1 and any(
+            label.owners == other.owners and _overlap(label, other) for other in exact
+        )
+        if not grown and not any(_overlap(label, other) for other in kept):
             kept.append(label)
             yield label
+
+
+def _overlap(one: Label, other: Label) -> bool:
+    return one.start < other.stop and other.start < one.stop
 
 
 SECTIONS = frozenset(name for name, concept in concepts().items() if concept.kind == SECTION)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from vlkit.extraction.concepts import letters_of
@@ -19,6 +20,8 @@ _CHECKED = {
     *("payment-card", "vat-number"),
 }
 _EDGES = " \t:;,|-–·*#=_"
+MASKED = "resident-registration-number"
+"""The kind of which nothing is given as it is printed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def read_typed(field: Wanted, value: Value, text: str) -> Reading:
     if field.type in ("number", "integer") and isinstance(worth, Decimal):
         made, more = _number(worth, whole=field.type == "integer")
         doubt = doubt or more
-    elif field.kind == "text":
+    elif field.kind == "text" and field.sought != MASKED:
         made = " ".join(text[value.start : value.stop].split())
     elif field.kind == "percent":
         made = f"{content}%"
@@ -76,7 +79,8 @@ def read_text(field: Wanted, text: str, start: int) -> Reading | None:
     if field.kind == "choice":
         return _choice(field, text, start)
     rest = text[start:]
-    begin = start + len(rest) - len(rest.lstrip(_EDGES))
+    # The point behind "No." is the label's; one behind a value may be its own, as of "Ltd.".
+    begin = start + len(rest) - len(rest.lstrip(_EDGES + "."))
     stop = len(text.rstrip(_EDGES))
     if stop <= begin or not any(map(str.isalnum, text[begin:stop])):
         return None
@@ -92,10 +96,11 @@ def broken_rule(field: Wanted, value: Any) -> str:
             return f"it does not match the pattern {rule['pattern']}"
         if not rule.get("minLength", 0) <= len(value) <= rule.get("maxLength", len(value)):
             return "its length is not what the schema allows"
-    elif isinstance(value, int | float) and not (
-        rule.get("minimum", value) <= value <= rule.get("maximum", value)
-    ):
-        return "it is not in the range that the schema allows"
+    elif isinstance(value, int | float):
+        closed = rule.get("minimum", value) <= value <= rule.get("maximum", value)
+        open_ = rule.get("exclusiveMinimum", -inf) < value < rule.get("exclusiveMaximum", inf)
+        if not (closed and open_):
+            return "it is not in the range that the schema allows"
     return ""
 
 

@@ -1,10 +1,11 @@
 """What is wanted: a JSON Schema, or a pydantic class, as a tree of fields.
 
 Of JSON Schema 2020-12 this understands objects, arrays of objects, strings, numbers, integers and
-booleans, ``format``, ``enum``, ``const``, ``pattern``, ``minimum``, ``maximum``, ``minLength``,
-``maxLength``, ``required``, ``default``, null as a type or in ``anyOf``, ``title``,
-``description`` and local ``$ref``. Beside the usual formats there are the kinds of
-``vlkit.values``, and ``x-labels`` lists what a field is called on paper.
+booleans, ``format``, ``enum``, ``const``, ``pattern``, ``minimum``, ``maximum``,
+``exclusiveMinimum``, ``exclusiveMaximum``, ``minLength``, ``maxLength``, ``required``,
+``default``, null as a type or in ``anyOf``, ``title``, ``description`` and local ``$ref``. Beside
+the usual formats there are the kinds of ``vlkit.values``, and ``x-labels`` lists what a field is
+called on paper.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ALIASES = {"idn-email": "email", "url": "uri", "iri": "uri", "telephone": "phon
 _TYPES = ("string", "number", "integer", "boolean", "object", "array")
 _NOT_UNDERSTOOD = (
     *("oneOf", "not", "if", "patternProperties", "prefixItems", "dependentSchemas"),
-    *("propertyNames", "unevaluatedProperties", "contains", "$dynamicRef"),
+    *("propertyNames", "unevaluatedProperties", "contains", "multipleOf", "$dynamicRef"),
 )
 
 
@@ -103,8 +104,12 @@ def read_schema(schema: Schema) -> WantedSet:
         model, root = schema, schema.model_json_schema()
     elif isinstance(schema, Mapping):
         root = dict(schema)
-    else:
+    elif isinstance(schema, str | os.PathLike):
         root = _load(schema)
+    else:
+        raise SchemaError(
+            f"{schema} is no schema", remedy="Give a JSON Schema, its file, or a pydantic class"
+        )
     try:
         fields = tuple(_Reader(root).fields())
     except SchemaError as error:
@@ -150,14 +155,22 @@ class _Reader:
                 f"{pointer}: the object has no properties, so there is nothing to find"
             )
         required = node.get("required", [])
-        if not isinstance(required, list):
-            raise SchemaError(f"{pointer}/required: this is no list")
+        if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
+            raise SchemaError(f"{pointer}/required: this is no list of names")
         if missing := [name for name in required if name not in found]:
             raise SchemaError(f"{pointer}/required: there is no property '{missing[0]}'")
         for name, child in found.items():
             place = f"{pointer}/properties/{name.replace('~', '~0').replace('/', '~1')}"
+            if "." in name:
+                raise SchemaError(
+                    f"{place}: a name with a point can't be told from an object's property",
+                    remedy="Rename it, or make it an object",
+                )
             if len(trail) >= MOST_DEPTH:
-                raise SchemaError(f"{place}: the schema goes deeper than {MOST_DEPTH} levels")
+                raise SchemaError(
+                    f"{place}: the schema goes deeper than {MOST_DEPTH} levels",
+                    remedy="Leave out a $ref that leads back to itself",
+                )
             yield from self.field(
                 child, place, prefix + name, (*trail, place), name in required, column
             )
@@ -365,19 +378,17 @@ def _choices(node: Node, pointer: str, type_: str) -> tuple[Any, ...]:
 
 
 def _rule(node: Node, pointer: str) -> Node:
-    rule = {
-        key: node[key]
-        for key in ("pattern", "minimum", "maximum", "minLength", "maxLength", "default")
-        if key in node
-    }
+    limits = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    sizes = ("minLength", "maxLength")
+    rule = {key: node[key] for key in ("pattern", "default", *limits, *sizes) if key in node}
     try:
         re.compile(str(rule.get("pattern", "")))
     except re.error as error:
         raise SchemaError(f"{pointer}/pattern: {error}") from error
-    for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):
-        for key in (low, high):
-            if not isinstance(rule.get(key, 0), int | float):
-                raise SchemaError(f"{pointer}/{key}: this is no number")
+    for key in (*limits, *sizes):
+        if not isinstance(rule.get(key, 0), int | float) or isinstance(rule.get(key), bool):
+            raise SchemaError(f"{pointer}/{key}: this is no number")
+    for low, high in (limits[:2], sizes):
         if low in rule and high in rule and rule[low] > rule[high]:
             raise SchemaError(f"{pointer}: {low} {rule[low]} is above {high} {rule[high]}")
     return rule

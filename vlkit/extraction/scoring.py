@@ -27,7 +27,7 @@ _GROUPS = {
 }
 GROUPS = ("total", "money", "date", "company", "address", "text", "code", "party")
 """Totals, other amounts, dates, names, addresses, other texts, everything with a pattern of its
-own, and texts of a party that has a section to itself, such as the buyer's."""
+own, and texts and numbers of a party that has a section to itself, such as the buyer's."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,32 @@ class Scorer:
         return _sigmoid(values @ np.asarray(self.weights) + self.bias)
 
     def calibrated(self, raw: ArrayLike) -> Array:
-        return np.asarray(np.interp(np.asarray(raw, np.float64), self.scores, self.probabilities))
+        """Below the lowest score that the curve knows, probability falls straight to none."""
+        scores, probabilities = (0.0, *self.scores), (0.0, *self.probabilities)
+        return np.asarray(np.interp(np.asarray(raw, np.float64), scores, probabilities))
 
 
 def group_of(field: Wanted) -> str:
     if field.concept == "total":
         return "total"
     found = _GROUPS.get(field.sought, "code") or field.sought
-    return "party" if field.sections and found in ("company", "address", "text") else found
+    if found == "date" and field.concept not in ("date", "time"):
+        return "code"  # A date that no label explains is the document's own, no other.
+    if found == "code" and field.concept == "registration number":
+        found = "text"  # Each party has one, and what tells them apart was fitted on texts.
+    return "party" if field.sections and found in ("company", "address", "text", "code") else found
 
 
-def score(field: Wanted, candidates: Sequence[Candidate]) -> Array:
-    """The probability [N] of each candidate to be the field's value."""
+def score(field: Wanted, candidates: Sequence[Candidate]) -> list[tuple[float, float]]:
+    """For each candidate the probability to be the field's value, and the score behind it.
+
+    The curve has steps: of candidates that are as probable the one with the better score counts.
+    """
     if not candidates:
-        return np.zeros(0)
+        return []
     scorer = scorers()[group_of(field)]
-    return scorer.calibrated(scorer.raw([each.features for each in candidates]))
+    raw = scorer.raw([each.features for each in candidates])
+    return list(zip(scorer.calibrated(raw).tolist(), raw.tolist(), strict=True))
 
 
 def row_probability(how: str, group: str) -> float:
