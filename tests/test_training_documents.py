@@ -235,7 +235,9 @@ def test_a_split_names_what_is_learnt_and_what_is_measured(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "forms" / "train.txt").write_text("form1\nform2\n")
-    (tmp_path / "forms" / "dev.txt").write_text("form7\n")
+    annotations = tmp_path / "forms" / "annotations"
+    (annotations / "form7.json").rename(annotations / "form 7.json")
+    (tmp_path / "forms" / "dev.txt").write_text("form 7\n\n")
     names = ["documents.sets.forms.split=train", "documents.sets.forms.validation=dev"]
     folder = train_recipe(recipe, [*names, "steps=1", "documents.rows=packed"])
     assert "1 documents of forms left out, boxes of words" in (folder / "README.md").read_text()

@@ -268,11 +268,15 @@ def _named(folder: Path, split: str, found: LabelledSet) -> set[str]:
     file = folder / f"{split}.txt"
     if not file.is_file():
         raise InputError("there is no such split", remedy="Put a document's name a line", file=file)
-    names = set(file.read_text(encoding="utf-8").split())
+    names = {line.strip() for line in file.read_text(encoding="utf-8").splitlines()} - {""}
     known = {document.name for document in found.documents}
     known |= {Path(why.file).stem for why in found.skipped if why.file}
     if missing := sorted(names - known):
-        raise InputError(f"the split names '{missing[0]}', which is not there", file=file)
+        raise InputError(
+            f"the split names '{missing[0]}', which is not there",
+            remedy="Put it there, or take it out of the split",
+            file=file,
+        )
     return names
 
 

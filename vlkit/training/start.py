@@ -197,5 +197,8 @@ def the_one(model: nn.Module, kind: type[nn.Module], what: str) -> Any:
     """
     found = [module for module in model.modules() if isinstance(module, kind)]
     if not found:
-        raise RecipeError(f"the model has no {what}, which pictures with captions need")
+        raise RecipeError(
+            f"the model has no {what}, which [data] and the trunks of pictures need",
+            remedy="Take a model of pictures, or leave out [data] or [trunk]",
+        )
     return found[0]
