@@ -148,7 +148,8 @@ class LineReader(Pretrained):
         """
         looks = torch.cat([_moved(pixels, rows) for rows in SHIFTS])
         x_btc, mask = self.frames(looks, widths.repeat(len(SHIFTS)))
-        return torch.stack(x_btc.chunk(len(SHIFTS))).mean(dim=0), mask[: pixels.shape[0]]
+        x_lbtc = x_btc.reshape(len(SHIFTS), -1, *x_btc.shape[1:])
+        return x_lbtc.mean(dim=0), mask[: pixels.shape[0]]
 
     def best(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The most probable code of each frame, and its probability: both ``[B, T]``."""
