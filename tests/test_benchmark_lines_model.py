@@ -128,7 +128,7 @@ def test_documents_by_the_engine_with_the_model(
     families = typefaces.families_in(Path("/usr/share/fonts/truetype/nanum"))
     if "NanumGothic" not in families:
         pytest.skip("fonts-nanum is not installed")
-    monkeypatch.setattr(pages, "_families", lambda: (families["NanumGothic"],))
+    monkeypatch.setattr(pages, "families", lambda: (families["NanumGothic"],))
     rows = measured(monkeypatch, tmp_path, "--only", "documents", "--model", runs / "toy" / "model")
     assert len({row["on"] for row in rows}) == 3
     assert all(0 <= row["ours"] <= 1 for row in rows)
