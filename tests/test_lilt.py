@@ -26,9 +26,10 @@ from transformers import LiltConfig as TheirConfig
 import vlkit.models
 from tests.golden import Golden, lilt
 from tests.lilt_toys import TINY, TYPES, equal, random_batch, shaken
+from vlkit.entities.boxes import on_thousand
 from vlkit.errors import CheckpointError, InputError, ModelError, UnknownName, VlkitError
 from vlkit.models.lilt import Lilt
-from vlkit.models.lilt_boxes import check_boxes, on_thousand
+from vlkit.models.lilt_boxes import check_boxes
 from vlkit.models.lilt_heads import HeadConfig
 from vlkit.nn import attention
 from vlkit.nn.attention import biacm

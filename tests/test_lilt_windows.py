@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.lilt_toys import TINY, TYPES, equal, random_batch, shaken
+from vlkit.entities.windows import Special, owners, windows
 from vlkit.errors import InputError, ModelError
 from vlkit.models.lilt import Lilt
 from vlkit.models.lilt_batches import packed, padded
 from vlkit.models.lilt_heads import NONE, HeadConfig, RelationHead, has_one_parent
-from vlkit.models.lilt_windows import Special, owners, put_together, windows, word_flows
+from vlkit.models.lilt_windows import put_together, word_flows
 
 SPECIAL = Special(2, 3, 4)
 pages = st.integers(1, 20).flatmap(

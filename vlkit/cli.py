@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -209,25 +210,12 @@ def evaluate_task(
     retrieval: {t2i,i2t}_{r1,r5,r10}, of pictures with captions.
     """
     with _Progress() as progress:
-        if task in ("entities", "relations"):
+        if task in ("entities", "relations", "fields"):
+            from vlkit.extraction.evaluate import evaluate_fields
             from vlkit.reading.evaluate_entities import evaluate_entities
 
-            result = evaluate_entities(
-                task,
-                model,
-                data,
-                split=split,
-                lang=lang,
-                boxes=boxes,
-                folds=folds,
-                group=group,
-                on_total=progress.expect,
-                on_item=progress.advance,
-            )
-        elif task == "fields":
-            from vlkit.extraction.evaluate import evaluate_fields
-
-            result = evaluate_fields(
+            score = evaluate_fields if task == "fields" else partial(evaluate_entities, task)
+            result = score(
                 model,
                 data,
                 split=split,

@@ -7,7 +7,7 @@ in what of it is trained, and in what it starts from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,15 @@ class Arm:
         return {"settings": self.settings, "start": start, "text head": self.text_head}
 
 
-class OnTransformers(Lilt):
+class Alternative(Lilt):
+    """Another trunk under our heads, tuned as a whole."""
+
+    def set_stage(self, name: str) -> None:
+        """All is trained, whatever the stage."""
+        self.requires_grad_(requires_grad=True)
+
+
+class OnTransformers(Alternative):
     """Transformers' LiLT in the place of our flows; it gives text alone."""
 
     def __init__(self, config: LiltConfig) -> None:
@@ -91,19 +99,14 @@ class OnTransformers(Lilt):
         text = self.theirs(ids, boxes, mask.long()).last_hidden_state
         return Flows(text, text[..., :0], mask)
 
-    def set_stage(self, name: str) -> None:
-        """All is trained, whatever the stage."""
-        self.requires_grad_(requires_grad=True)
-
-    def param_groups(self) -> dict[str, list[nn.Parameter]]:
-        groups: dict[str, list[nn.Parameter]] = {"text": [], "layout": [], "heads": []}
+    def _by_group(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """By their names, which are not ours."""
         for name, parameter in self.named_parameters():
             flow = "layout" if "layout" in name else "text"
-            groups["heads" if name.startswith("heads.") else flow].append(parameter)
-        return groups
+            yield "heads" if name.startswith("heads.") else flow, parameter
 
 
-class TextAlone(Lilt):
+class TextAlone(Alternative):
     """Our text flow without a layout flow: the trunk as it was trained, BERT's attention."""
 
     def __init__(self, config: LiltConfig) -> None:
@@ -141,10 +144,6 @@ class TextAlone(Lilt):
             )
             text = layer.text.finish(text, attended)
         return Flows(text, text[..., :0], mask)
-
-    def set_stage(self, name: str) -> None:
-        """All is trained, whatever the stage."""
-        self.requires_grad_(requires_grad=True)
 
 
 class _Words(nn.Module):

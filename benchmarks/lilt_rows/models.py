@@ -12,11 +12,11 @@ from transformers import LiltConfig as TheirConfig
 from transformers import LiltModel
 
 from benchmarks.lilt_rows.forms import Form
+from vlkit.entities.boxes import on_thousand
+from vlkit.entities.windows import windows
 from vlkit.models.lilt import Lilt
 from vlkit.models.lilt_batches import packed, padded
-from vlkit.models.lilt_boxes import on_thousand
 from vlkit.models.lilt_heads import Batch
-from vlkit.models.lilt_windows import windows
 
 LENGTH = 512
 PAD = 1

@@ -1,8 +1,4 @@
-"""Which entities are linked, from the odds that a relation head gives.
-
-The same decisions as ``vlkit.models.lilt_heads.RelationHead.decode``, for one document and without
-torch.
-"""
+"""Which entities of a document are linked, from the odds that a relation head gives."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ from vlkit.document import Document, Entity, Page, Relation, Source, Word, box_u
 from vlkit.entities.boxes import Thousandths, on_thousand, upright
 from vlkit.entities.links import Floats, Link, LinkRules, decode
 from vlkit.entities.pieces import WordPieces
-from vlkit.entities.windows import END_BOX, START_BOX, Special, Window, owners, windows
+from vlkit.entities.windows import AT_A_TIME, batch, first_tokens, owners, windows
 from vlkit.errors import CheckpointError, InputError, UnknownName
-from vlkit.evaluation.entities import Span, spans
+from vlkit.evaluation.entities import LINK, OUTSIDE, Span, spans
 from vlkit.onnx import FILE, open_session
 from vlkit.recipe import parse
 from vlkit.shelves import Trunk, bundled, own, trunk_folder
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 
 RELATIONS = "relations.onnx"
 TOKENIZER = "tokenizer.json"
-LINK = "link"
-AT_A_TIME = 8  # windows of a batch
 CHILDREN_AT_A_TIME = 256
-OUTSIDE = "O"
 WRITE = "Write it with `python -m vlkit.models.convert.lilt_onnx FOLDER`"
 
 
@@ -244,7 +241,7 @@ class EntityModel:
             given = batch(pieces, boxes, some, self.pieces.special, self.settings.pad_id)
             outputs = self.tokens.run(None, given)
             for row, window in enumerate(some):
-                starts = np.cumsum([1, *lengths[window.start : window.stop - 1]])
+                starts = first_tokens(lengths, window)
                 mine = np.flatnonzero(chosen[window.start : window.stop] == first + row)
                 rows.append(tuple(output[row, starts[mine]] for output in outputs))
         # Rows came window by window, which need not be the order of words.
@@ -325,29 +322,6 @@ class EntityModel:
             for link in decode(odds, rules.one_parent):
                 parent, child = int(parents[link.parent]), int(some[link.child])
                 yield Link(parent, child, link.probability)
-
-
-def batch(
-    pieces: Sequence[Sequence[int]],
-    boxes: Sequence[Thousandths],
-    some: Sequence[Window],
-    special: Special,
-    pad_id: int,
-) -> dict[str, NDArray[Any]]:
-    """Windows as rows: ``ids`` [B, N], ``boxes`` [B, N, 4] and ``mask`` [B, N]."""
-    rows = [
-        [special.start, *(piece for word in range(*window) for piece in pieces[word]), special.end]
-        for window in some
-    ]
-    shape = (len(rows), max(map(len, rows)))
-    ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, bool)
-    places = np.zeros((*shape, 4), np.int64)
-    for row, (window, tokens) in enumerate(zip(some, rows, strict=True)):
-        spread = [boxes[word] for word in range(*window) for _ in pieces[word]]
-        ids[row, : len(tokens)] = tokens
-        places[row, : len(tokens)] = [START_BOX, *spread, END_BOX]
-        mask[row, : len(tokens)] = True
-    return {"ids": ids, "boxes": places, "mask": mask}
 
 
 def _described(folder: Path) -> dict[str, Any]:

@@ -33,6 +33,10 @@ from vlkit.errors import InputError
 from vlkit.evaluation.reading import UNREADABLE
 
 SHARED = 0.5
+OUTSIDE = "O"
+"""Tag of a word of no entity; ``B-X`` begins an entity X and ``I-X`` goes on with it."""
+LINK = "link"
+"""Label of a relation: from a question to its answer, from a header to what stands under it."""
 
 WordAt = tuple[int, int]
 """A page's number and an index in its words."""
@@ -120,7 +124,7 @@ def spans(tags: Sequence[str]) -> list[Span]:
     """
     found: list[Span] = []
     open_label, start = "", 0
-    for at, tag in enumerate([*tags, "O"]):
+    for at, tag in enumerate([*tags, OUTSIDE]):
         label = tag[2:]
         if open_label and (label != open_label or tag.startswith("B-")):
             found.append(Span(open_label, start, at))

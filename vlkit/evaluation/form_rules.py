@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from vlkit.document import Box, Document, Entity, Line, Page, Relation, box_union, join_words
+from vlkit.evaluation.entities import LINK
 
 REACH = 3.0
 ACROSS = 0.05
 """What a gap along a row counts for beside one down a column: values stand far to the right
 more often than rows below."""
-LINK = "link"
 
 
 def mark(document: Document) -> Document:

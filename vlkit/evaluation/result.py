@@ -51,7 +51,8 @@ class EvalResult(BaseModel):
 
     Attributes:
         task: ``reading``, ``reading-order``, ``layout``, ``tables``, ``parse``, ``entities``,
-            ``relations``, ``fields`` or ``retrieval``.
+            ``relations``, ``fields``, ``lines`` or ``retrieval``; on cards also what a training
+            measured (``validation``) and what a format cost (``int8``).
         model: What was measured: an engine, a model, or a folder of predictions.
         data: Name of the data's folder.
         split: Name of the split file; None for everything in the folder.

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 
 from vlkit import recipe
 from vlkit.checkpoint import CONFIG, WEIGHTS, Pretrained, load_tensors, load_weights, resolve
+from vlkit.entities.boxes import LARGEST
 from vlkit.errors import ModelError
 from vlkit.models.convert import lilt as convert
-from vlkit.models.lilt_boxes import LARGEST, check_boxes
+from vlkit.models.lilt_boxes import check_boxes
 from vlkit.models.lilt_heads import Batch, Flows, Head, HeadConfig
 from vlkit.nn.attention import biacm
 

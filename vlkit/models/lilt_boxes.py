@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vlkit.entities.boxes import LARGEST as LARGEST
-from vlkit.entities.boxes import Thousandths as Thousandths
-from vlkit.entities.boxes import on_thousand as on_thousand
+from vlkit.entities.boxes import LARGEST
 from vlkit.errors import InputError
 
 

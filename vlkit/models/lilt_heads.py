@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vlkit.entities.links import Link, decode
 from vlkit.losses.tokens import masked_token, token_mean
 
 Batch = dict[str, Tensor]
@@ -247,14 +248,6 @@ class AnswerHead(Head):
         return torch.stack([best // n, best % n], dim=-1)
 
 
-class Link(NamedTuple):
-    """Two linked entities by their places in the document's list."""
-
-    parent: int
-    child: int
-    probability: float
-
-
 class RelationHead(Head):
     """Which entities are linked [B, E, E, 2], parent by child; logits of no and of yes.
 
@@ -328,30 +321,14 @@ class RelationHead(Head):
         return loss, {"links_f1": 2 * true / (said.sum() + linked.sum()).clamp(min=1)}
 
     def decode(self, logits: Tensor, candidates: Tensor) -> list[list[Link]]:
-        """The links of each document, in order of their children.
-
-        With one parent a child's candidates and "none", whose score is 0, share one softmax, so
-        that the best of several likely parents is taken and the others are not. Else each pair
-        is judged by itself.
+        """The links of each document, as ``vlkit.entities.links.decode`` chooses them.
 
         Args:
             logits: [B, E, E, 2].
             candidates: [B, E, E] bool.
         """
         odds = (logits[..., 1] - logits[..., 0]).float().masked_fill(~candidates, -torch.inf)
-        chosen = odds > 0
-        probabilities = odds.sigmoid()
-        if self.config.one_parent:
-            probabilities = functional.pad(odds, (0, 0, 1, 0)).softmax(dim=1)[:, 1:]
-            best = torch.zeros_like(chosen)
-            if odds.shape[1]:
-                best.scatter_(1, odds.argmax(dim=1, keepdim=True), True)
-            chosen &= best
-        found = []
-        for pairs, sure in zip(chosen.cpu(), probabilities.cpu(), strict=True):
-            places = pairs.T.nonzero().tolist()
-            found.append([Link(p, c, float(sure[p, c])) for c, p in places])
-        return found
+        return [list(decode(each, self.config.one_parent)) for each in odds.cpu().numpy()]
 
 
 def has_one_parent(documents: Sequence[Sequence[tuple[int, int]]]) -> bool:

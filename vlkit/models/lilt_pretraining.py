@@ -45,8 +45,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vlkit.entities.boxes import LARGEST
 from vlkit.errors import InputError, ModelError
-from vlkit.models.lilt_boxes import LARGEST, check_boxes
+from vlkit.models.lilt_boxes import check_boxes
 from vlkit.models.lilt_heads import GRID, NONE, Batch, HeadConfig
 
 HEADS = (HeadConfig("masked"), HeadConfig("regions"), HeadConfig("alignment"))

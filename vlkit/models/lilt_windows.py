@@ -13,18 +13,20 @@ import torch
 from torch import Tensor
 
 from vlkit.entities.boxes import Thousandths
-from vlkit.entities.windows import END_BOX as END_BOX
-from vlkit.entities.windows import START_BOX as START_BOX
-from vlkit.entities.windows import Special as Special
-from vlkit.entities.windows import Window as Window
-from vlkit.entities.windows import owners as owners
-from vlkit.entities.windows import windows as windows
+from vlkit.entities.windows import (
+    AT_A_TIME,
+    Special,
+    Window,
+    batch,
+    first_tokens,
+    owners,
+    windows,
+)
 from vlkit.errors import InputError
 from vlkit.models.lilt import Lilt
-from vlkit.models.lilt_batches import padded
 from vlkit.models.lilt_heads import Flows
 
-AT_A_TIME = 8  # windows of a batch
+_GIVEN = ("ids", "boxes", "mask")
 
 
 def put_together(rows: Sequence[Tensor], found: Sequence[Window], chosen: Sequence[int]) -> Tensor:
@@ -87,12 +89,10 @@ def word_flows(
     layout: list[Tensor] = []
     for first in range(0, len(found), AT_A_TIME):
         some = found[first : first + AT_A_TIME]
-        documents = [_document(cut, boxes, window, special) for window in some]
-        batch = padded(documents, model.config.pad_id)
-        given = (batch[name].to(device) for name in ("ids", "boxes", "mask"))
-        flows = model(*given)
+        rows = batch(cut, boxes, some, special, model.config.pad_id)
+        flows = model(*(torch.from_numpy(rows[name]).to(device) for name in _GIVEN))
         for row, window in enumerate(some):
-            starts = _starts(lengths[window.start : window.stop]).to(device)
+            starts = torch.from_numpy(first_tokens(lengths, window)).to(device)
             text.append(flows.text[row, starts])
             layout.append(flows.layout[row, starts])
     chosen = owners(found, lengths)
@@ -101,24 +101,3 @@ def word_flows(
         put_together(layout, found, chosen)[None],
         torch.ones(1, len(pieces), dtype=torch.bool, device=device),
     )
-
-
-def _document(
-    pieces: Sequence[Sequence[int]],
-    boxes: Sequence[Thousandths],
-    window: Window,
-    special: Special,
-) -> dict[str, Tensor]:
-    words = range(window.start, window.stop)
-    ids = [special.start, *(piece for word in words for piece in pieces[word]), special.end]
-    spread = [boxes[word] for word in words for _ in pieces[word]]
-    return {
-        "ids": torch.tensor(ids),
-        "boxes": torch.tensor([START_BOX, *spread, END_BOX]),
-    }
-
-
-def _starts(lengths: Sequence[int]) -> Tensor:
-    """The first token of each word, after the token for the start."""
-    ends = torch.tensor([1, *lengths]).cumsum(dim=0)
-    return ends[:-1]

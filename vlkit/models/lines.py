@@ -33,8 +33,8 @@ from vlkit.onnx import FRAME, HEIGHT, UNKNOWN, Alphabet, Gray, batches_by_width,
 
 SHIFTS = (-1, 0, 1)
 """Rows by which a line is moved up and down and looked at again. The stem halves the height three
-times, so a row more or less is another picture to it; frames that are the mean of three looks
-read a tenth fewer characters wrong."""
+times, so a row more or less is another picture to it; of drawn Korean the mean of three looks
+has a tenth fewer characters wrong."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Surest:
         reader: Reads all lines, Korean ones among them.
         specialist: Reads no Korean. It is asked for every line without Hangul, too, and its words
             stand unless the reader is surer of them: who reads fewer scripts reads them better
-            (every fourth of FUNSD's forms: .77 of the words by RapidOCR, .65 by our own reader).
+            (FUNSD's forms: .77 of the words by RapidOCR, .64 by our own reader).
         second: Reads Korean as well, and is asked for lines with Hangul that are in doubt.
     """
 
@@ -64,9 +64,10 @@ class Surest:
             (self.specialist, _asks_specialist, _with_specialist),
             (self.second, _asks_second, surer),
         ):
-            known = [each for each in languages if other is not None and each in other.languages()]
-            asked = [i for i, line in enumerate(lines) if asks(line)]
-            if other is None or not known or not asked:
+            readable = frozenset[str]() if other is None else other.languages()
+            known = [language for language in languages if language in readable]
+            asked = [i for i, line in enumerate(lines) if known and asks(line)]
+            if other is None or not asked:
                 continue
             readings = other.read(image, [regions[i] for i in asked], known)
             for i, reading in zip(asked, readings, strict=True):

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from vlkit.data.labelled import LabelledDocument
-from vlkit.data.labelled.documents import LINK
 from vlkit.document import Page
+from vlkit.entities.links import Link
 from vlkit.errors import InputError
-from vlkit.evaluation.entities import Counts, Words, count, spans
+from vlkit.evaluation.entities import LINK, Counts, Words, count, spans
 from vlkit.models.lilt import Lilt
-from vlkit.models.lilt_heads import Flows, Link, RelationHead, TokenHead
+from vlkit.models.lilt_heads import Flows, RelationHead, TokenHead
 from vlkit.models.lilt_windows import word_flows
 from vlkit.training.pages import Spelled, Speller, Taught, typed_entities
 from vlkit.training.task import Task, as_module

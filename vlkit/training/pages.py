@@ -18,11 +18,11 @@ from vlkit.entities.boxes import LARGEST, Thousandths, on_thousand
 from vlkit.entities.pieces import WordPieces
 from vlkit.entities.windows import END_BOX, START_BOX, Window, windows
 from vlkit.errors import RecipeError
+from vlkit.evaluation.entities import OUTSIDE
 from vlkit.models.lilt import LiltConfig
 from vlkit.models.lilt_heads import NONE, Batch, HeadConfig
 
 Boxes = Literal["words", "segments"]
-OUTSIDE = "O"
 
 
 class Spelled(NamedTuple):

@@ -15,9 +15,6 @@ from vlkit.data.crops import FOLDS, company_folds
 from vlkit.document import Box, Document, Entity, Field, Page, Place, Word, box_union, join_words
 from vlkit.errors import DamagedInput, InputError, VlkitError
 
-LINK = "link"
-"""Label of a relation: from a question to its answer, from a header to what stands under it."""
-
 
 class WordAt(NamedTuple):
     """A word of a document: its page's number, from 1, and its index in that page's words."""

@@ -22,11 +22,12 @@ from vlkit.data.elements import (
     TableSpec,
     Title,
 )
-from vlkit.data.labelled.documents import LINK, LabelledDocument, LabelledField, WordAt, entity
+from vlkit.data.labelled.documents import LabelledDocument, LabelledField, WordAt, entity
 from vlkit.data.lines import Setting
 from vlkit.data.pages import DrawnPage, Typeset, scaled, typeset
 from vlkit.document import Page, Relation
 from vlkit.errors import InputError
+from vlkit.evaluation.entities import LINK
 from vlkit.images import Pixels
 
 _SMALLER = 0.88

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vlkit.data.labelled.documents import (
-    LINK,
     Annotation,
     checked_box,
     checked_label,
@@ -16,6 +15,7 @@ from vlkit.data.labelled.documents import (
 )
 from vlkit.document import Block, Box, Entity, Line, Page, Relation, Word
 from vlkit.errors import InputError
+from vlkit.evaluation.entities import LINK
 
 
 class SegmentWord(Annotation):
